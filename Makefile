@@ -1,0 +1,39 @@
+# LiGAN. `make run` starts everything on this machine, `make test` runs the tests; both set up what is missing first.
+# For a model server on a GPU: install your CUDA build of torch into .venv before, or set TORCH= to what pip should take.
+PORT ?= 7022
+PYTHON ?=
+CONFIG ?=
+STATE_DIR ?= state
+BIN := .venv/bin
+WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
+
+.PHONY: run test bench setup webui lint clean help
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile
+
+run: .venv/.installed frontend_server/static/.built  ## start the whole system here; PORT=7022 STATE_DIR=state CONFIG=site.toml
+	@exec $(BIN)/ligan up --port $(PORT) --state-dir $(STATE_DIR) $(if $(CONFIG),--config $(CONFIG))
+
+test: .venv/.tested frontend_server/static/.built  ## lint, types and all tests
+	@.ci/steps
+
+bench: .venv/.tested frontend_server/static/.built  ## every benchmark, one after the other
+	@for script in benchmarks/*.py; do case $$script in */_*) ;; *) echo "== $$script"; $(BIN)/python $$script || exit 1;; esac; done
+
+setup: .venv/.installed frontend_server/static/.built  ## install everything that is missing
+webui: frontend_server/static/.built  ## build the web UI
+
+.venv/.installed: setup.py constraints.txt model_parts.txt scripts/setup-python
+	@PYTHON="$(PYTHON)" scripts/setup-python
+
+.venv/.tested: .venv/.installed
+	@echo "setup: what the tests need"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+frontend_server/static/.built: $(WEBUI_SOURCES) scripts/setup-webui | .venv/.installed
+	@scripts/setup-webui
+
+clean:  ## forget everything that was set up or built
+	rm -rf .venv webui/node_modules frontend_server/static build ligan.egg-info

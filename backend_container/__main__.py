@@ -1,0 +1,53 @@
+"""`python -m backend_container`: a backend, as the daemon starts it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import NoReturn
+
+DESCRIPTION = """The backend of one session: model work in a job of its own.
+
+The daemon starts it (`ligan up`) and writes one JSON document to its standard input, which says where the daemon is,
+which engine to load and what the job's token is. It ends with code 0 on SIGTERM or when its daemon stays away, and with
+code 1 when the daemon refuses it or its models cannot be loaded. It logs to standard error.
+`python -m backend_container.describe` prints its API and its tasks."""
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        "backend_container", None, DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    ).parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: _leave(0))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        _serve()
+    except SystemExit as refusal:
+        logging.getLogger(__name__).error("%s", refusal)
+        _leave(1)
+
+
+def _serve() -> NoReturn:
+    # Flask and its kin are imported here, so that `--help` is quick and a SIGTERM meanwhile is heeded.
+    from backend_container.backend import Backend
+    from backend_container.bootstrap import backend_bootstrap
+
+    backend = Backend(backend_bootstrap(sys.stdin), _leave)
+    signal.signal(signal.SIGTERM, lambda *_: backend.end())
+    backend.start()
+    threading.Event().wait()
+    raise AssertionError("this event is never set")
+
+
+def _leave(code: int) -> None:
+    """End now: the interpreter's own way out would wait for the model thread, which may be deep in a network."""
+    logging.shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The `appearance` engine: runs anywhere, on weights that ship with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from backend_container.models.appearance import mesh
+from backend_container.models.appearance.align import SIZE, align, whiten
+from backend_container.models.appearance.finisher import fixed_noise
+from backend_container.models.appearance.warp import Image
+from backend_container.models.appearance.weights import Weights
+from backend_container.models.appearance.weights import load as load_weights
+from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.landmarks import FaceMesh
+from backend_container.models.sampling import normal
+
+
+class StandardSpace:
+    """All of the latents' space: they are the coordinates already, in standard deviations of the faces drawn."""
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+    def project(self, latents: Latents) -> NDArray[np.float32]:
+        return latents.copy()
+
+    def lift(self, coordinates: NDArray[np.float32]) -> Latents:
+        return coordinates.copy()
+
+
+class AppearanceEngine:
+    """An active appearance model with a finisher; an `Engine`. Latents have the shape (D,) and are standard normal."""
+
+    name = "appearance"
+    resolution = SIZE
+
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
+        """Raises ModelError: `model-part-missing` without FaceMesh, `device-missing` when torch has no such device."""
+        self._model = weights.model
+        self._mesh = FaceMesh()
+        self._device = _device(device)
+        self._finisher = weights.finisher.eval().to(self._device, memory_format=torch.channels_last)
+        self._noise = fixed_noise(SIZE, SIZE).to(self._device)
+        self.space = StandardSpace(self._model.dimension)
+
+    @classmethod
+    def load(cls, weights: Path, device: str = "cpu") -> Self:
+        """The engine of a weights directory. Raises ModelError as `weights.load` and the engine itself do."""
+        return cls(load_weights(weights), device)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return (self._model.dimension,)
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        return np.zeros(self.latent_shape, np.float32)
+
+    def sample(self, seed: int, count: int) -> Latents:
+        """`count` random faces, float32, shape (count, D); the nth depends on seed and n alone."""
+        return normal(seed, count=count, dimension=self._model.dimension) if count else self.mean[np.newaxis][:0]
+
+    def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
+        """The latent of a face, float32, shape (D,). Raises ModelError with slug `face-not-readable`."""
+        frame, points = align(photo, self._mesh.points(photo, face))
+        image = np.asarray(whiten(frame) / np.float32(255), np.float32)
+        return self._model.encode(image, mesh.vertices(points))
+
+    def synthesize(self, latents: Latents) -> Photos:
+        """Photos, uint8, shape (n, SIZE, SIZE, 3). One by one, so that no photo depends on its company."""
+        photos = [self._photo(self._model.render(latent)) for latent in latents]
+        return np.stack(photos) if photos else np.empty((0, SIZE, SIZE, 3), np.uint8)
+
+    def _photo(self, render: Image) -> Photo:
+        with torch.inference_mode():
+            planes = torch.from_numpy(render).to(self._device).permute(2, 0, 1)[None]
+            photo = self._finisher(planes, self._noise)[0].permute(1, 2, 0)
+            return np.asarray((photo * 255).round().to(torch.uint8).cpu().numpy(), np.uint8)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.zeros(0, device=name).device
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise ModelError("device-missing", f"torch cannot use the device {name!r} ({reason}); use cpu.") from error

@@ -1,0 +1,87 @@
+"""The subspace of a latent space in which neighbours are drawn: principal components of the latents of many faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from backend_container.models.engine import Latents
+
+COMPONENTS = 256
+"""Dimension that the thesis settled on (section 3.4.5)."""
+SMALLEST_DEVIATION = 1e-5
+"""A component's least standard deviation, relative to the first one's: below it, it is rounding and not variation."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPCA:
+    """Principal components of latents; a `Space` of coordinates in standard deviations.
+
+    Raises ValueError when the shapes do not fit together, a number is not finite or a deviation is not above zero.
+    """
+
+    mean: NDArray[np.float32]
+    """The average latent, shape latent_shape."""
+    components: NDArray[np.float32]
+    """Orthonormal directions, shape (dimension, *latent_shape)."""
+    deviations: NDArray[np.float32]
+    """Standard deviation of the population along each component, falling, shape (dimension,)."""
+
+    def __post_init__(self) -> None:
+        shapes = {"components": self.components.shape, "deviations": self.deviations.shape}
+        fitting = {"components": (self.dimension, *self.mean.shape), "deviations": (self.dimension,)}
+        if shapes != fitting:
+            raise ValueError(f"a subspace of latents of shape {self.mean.shape} needs {fitting}, not {shapes}")
+        if not all(np.isfinite(tensor).all() for tensor in self.tensors().values()) or self.deviations.min() <= 0:
+            raise ValueError("a subspace holds finite numbers only, and deviations above zero")
+
+    @classmethod
+    def fit(cls, latents: Latents, dimension: int = COMPONENTS, seed: int = 0) -> Self:
+        """The subspace of a sample of latents, shape (n, *latent_shape); the thesis takes 10 000 (section 3.4.5).
+
+        Raises ValueError when the latents are too few, or lie in fewer dimensions than are asked for.
+        """
+        if len(latents) <= dimension:
+            raise ValueError(f"{dimension} components need more than {dimension} latents, not {len(latents)}")
+        pca = PCA(n_components=dimension, random_state=seed).fit(latents.reshape(len(latents), -1))
+        deviations = np.sqrt(pca.explained_variance_)
+        if deviations[-1] <= SMALLEST_DEVIATION * deviations[0]:
+            raise ValueError(f"the latents vary in fewer than {dimension} dimensions; ask for fewer components")
+        shape = latents.shape[1:]
+        return cls(*map(_float32, (pca.mean_.reshape(shape), pca.components_.reshape(-1, *shape), deviations)))
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[np.floating]]) -> Self:
+        """The inverse of `tensors`. Raises KeyError naming a tensor that is missing, ValueError on wrong shapes."""
+        return cls(*(_float32(tensors[name]) for name in ("mean", "components", "deviations")))
+
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """What a safetensors file of it holds."""
+        return {"mean": self.mean, "components": self.components, "deviations": self.deviations}
+
+    @property
+    def dimension(self) -> int:
+        return len(self.components)
+
+    def project(self, latents: Latents) -> NDArray[np.float32]:
+        """Coordinates in standard deviations, shape (n, dimension)."""
+        centred = (latents - self.mean).reshape(len(latents), -1)
+        return _float32(centred @ self._directions.T / self.deviations)
+
+    def lift(self, coordinates: NDArray[np.float32]) -> Latents:
+        """Latents of coordinates, shape (n, *latent_shape)."""
+        offsets = coordinates * self.deviations @ self._directions
+        return _float32(offsets.reshape(-1, *self.mean.shape) + self.mean)
+
+    @property
+    def _directions(self) -> NDArray[np.float32]:
+        return self.components.reshape(self.dimension, -1)
+
+
+def _float32(tensor: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor, dtype=np.float32)

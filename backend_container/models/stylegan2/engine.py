@@ -1,0 +1,139 @@
+"""The `stylegan2` engine: what tasks use of the networks, with NumPy arrays at its edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backend_container.datasets.crop import extract_face
+from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.pca import LatentPCA
+from backend_container.models.sampling import normal
+from backend_container.models.stylegan2 import weights as files
+from backend_container.models.stylegan2.weights import Weights
+
+
+class StyleGAN2Engine:
+    """A generator, its encoder into W+ and the subspace for neighbours; an `Engine`.
+
+    Latents are w+. Every image and latent is computed alone and with the noise pattern of the weights: the same latent
+    on the same device gives the same bytes, whatever else is asked for in the same call.
+    """
+
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
+        """Raises ModelError with slug `device-missing` when torch cannot use the device."""
+        self._device = _usable(device)
+        self._generator = weights.generator.to(self._device).eval().requires_grad_(False)
+        self._encoder = weights.encoder.to(self._device).eval().requires_grad_(False)
+        self._network = weights.network
+        self._truncation = weights.truncation
+        self._pca = weights.pca
+
+    @classmethod
+    def load(cls, weights: Path, device: str) -> Self:
+        """The engine of a weights directory. Raises ModelError as `weights.load` does, and `device-missing`."""
+        return cls(files.load(weights), device)
+
+    @property
+    def name(self) -> str:
+        return "stylegan2"
+
+    @property
+    def resolution(self) -> int:
+        return self._network.resolution
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return self._network.latent_shape
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """The mapping network's mean w, for each layer."""
+        return self._numpy(self._generator.broadcast(self._generator.mapping.average[None])[0])
+
+    @property
+    def space(self) -> LatentPCA:
+        return self._pca
+
+    def sample(self, seed: int, count: int) -> Latents:
+        """`count` random faces, truncated as config.json says. The nth depends on seed and n alone.
+
+        Raises ValueError when count or seed is negative.
+        """
+        z = self._tensor(normal(seed, count=count, dimension=self._network.latent))
+        latents = np.empty((count, *self.latent_shape), np.float32)
+        with torch.inference_mode():
+            for latent, row in zip(latents, z, strict=True):
+                latent[:] = self._numpy(self._generator.latents(row[None], self._truncation)[0])
+        return latents
+
+    def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
+        """The w+ of a face, cropped as the training photos were (thesis, section 3.1.1), shape latent_shape.
+
+        Raises ModelError with slug `face-not-readable` when the box is not inside the photo.
+        """
+        pixels = self._tensor(_square(photo, face, self.resolution).astype(np.float32) / 127.5 - 1)
+        with torch.inference_mode(), _reproducible():
+            return self._numpy(self._encoder(pixels.permute(2, 0, 1)[None])[0])
+
+    def synthesize(self, latents: Latents) -> Photos:
+        """Photos of w+ (n, *latent_shape), shape (n, resolution, resolution, 3).
+
+        Raises ValueError when the latents are of another shape or not finite.
+        """
+        if not np.isfinite(latents).all():
+            raise ValueError("latents must be finite numbers")
+        images = np.empty((len(latents), self.resolution, self.resolution, 3), np.uint8)
+        with torch.inference_mode(), _reproducible():
+            for image, latent in zip(images, self._tensor(latents), strict=True):
+                image[:] = self._render(latent)
+        return images
+
+    def _render(self, latent: Tensor) -> NDArray[np.uint8]:
+        pixels = (self._generator.synthesis(latent[None])[0] * 127.5 + 127.5).round().clamp(0, 255)
+        image: NDArray[np.uint8] = pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        return image
+
+    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self._device)
+
+    def _numpy(self, tensor: Tensor) -> NDArray[np.float32]:
+        array: NDArray[np.float32] = tensor.detach().cpu().numpy()
+        return array
+
+
+def _square(photo: Photo, face: FaceBox, size: int) -> Photo:
+    """The face with its surroundings, resized to (size, size, 3)."""
+    height, width = photo.shape[:2]
+    if not (0 <= face.left < face.right <= width and 0 <= face.top < face.bottom <= height):
+        detail = f"The face's box is not inside its photo of {width} x {height} pixels; detect the face anew."
+        raise ModelError("face-not-readable", detail)
+    crop = extract_face(photo, face)
+    shrinking = min(crop.shape[:2]) > size
+    resized = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)
+
+
+def _usable(device: str) -> torch.device:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch built without CUDA
+        reason = str(error).splitlines()[0]
+        raise ModelError("device-missing", f"torch cannot use the device {device!r} ({reason}); use cpu.") from error
+    return torch.device(device)
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """cuDNN's fixed algorithms at full precision: the fastest ones may add up in another order each time."""
+    exact = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+    with torch.backends.cudnn.flags(**exact):
+        yield

@@ -1,0 +1,81 @@
+"""The backend's cluster-local API: typed routes over the desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app
+
+from backend_container.desk import Desk
+from ligan.ids import TaskId
+from ligan.web.app import APIBlueprint, OpenAPI, as_json, json_document, make_app, reply
+from ligan.wire.base import Message
+from ligan.wire.image import Face, Look
+from ligan.wire.job import Done
+from ligan.wire.task import TaskAccepted, TaskOrder, Tasks
+
+MAX_BODY = 1 << 20
+"""Bytes of a request: orders are small, images come as artifacts."""
+_DESK = "ligan-desk"
+
+
+class TaskPath(Message):
+    task_id: TaskId
+
+
+def application(desk: Desk) -> OpenAPI:
+    """The application of one backend, not guarded yet."""
+    app = _make_app()
+    app.extensions[_DESK] = desk
+    return app
+
+
+def document() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    return json_document(_make_app())
+
+
+def _make_app() -> OpenAPI:
+    app = make_app(
+        "backend",
+        "LiGAN backend",
+        "Model work of one session, in a GPU job. For the daemon that started the job: requests carry the job's token.",
+        MAX_BODY,
+    )
+    app.register_api(_routes())
+    return app
+
+
+def _routes() -> APIBlueprint:
+    routes = APIBlueprint("tasks", __name__)
+
+    @routes.post("/tasks", summary="Queue a task", responses={202: TaskAccepted})
+    def accept(body: TaskOrder) -> Response:
+        """The same attempt sent again changes nothing. Models may still be loading: the task waits for them."""
+        return reply(_desk().accept(body), 202)
+
+    @routes.get("/tasks", summary="Running and waiting tasks, in order", responses={200: Tasks})
+    def tasks() -> Response:
+        return reply(Tasks(tasks=_desk().tasks()))
+
+    @routes.delete("/tasks/<task_id>", summary="Cancel a task", responses={202: Done})
+    def cancel(path: TaskPath) -> Response:
+        """A waiting task is taken out of the queue, a running one stops at its next step; `on-error` tells of both."""
+        _desk().cancel(path.task_id)
+        return reply(Done(), 202)
+
+    @routes.post("/faces", summary="Look for faces on a photo", responses={200: Face})
+    def faces(body: Look) -> Response:
+        """The face that tasks would use. Faces in the background do not count; the others count from the left."""
+        return reply(_desk().look(body))
+
+    @routes.get("/openapi.json", summary="This document", doc_ui=False)
+    def openapi() -> Response:
+        return as_json(document())
+
+    return routes
+
+
+def _desk() -> Desk:
+    desk: Desk = current_app.extensions[_DESK]
+    return desk

@@ -1,0 +1,108 @@
+"""The model side of a backend: performs tickets with the models, and looks for faces on uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from backend_container import png
+from backend_container.faces import box, choose
+from backend_container.latent_cache import LatentCache
+from backend_container.loading import Models
+from backend_container.models.engine import ModelError
+from backend_container.patience import patiently
+from backend_container.progress import Progress, Reading
+from backend_container.queue import Ticket
+from backend_container.reporter import Report
+from backend_container.tasks.context import Context, Rendered
+from ligan.problem import CATALOGUE, Problem
+from ligan.wire.event import EventName
+from ligan.wire.image import Face, FaceState, Look
+from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
+
+
+class Worker:
+    """One for a backend, once its models are loaded."""
+
+    def __init__(
+        self, models: Models, fetch: Callable[[str], bytes], post: Callable[[Report], None], patience_s: float
+    ) -> None:
+        """`fetch` returns an artifact's bytes by its sha256 or raises Problem; `post` does not wait for the network."""
+        self._models = models
+        self._fetch = fetch
+        self._post = post
+        self._patience_s = patience_s
+        self._latents = LatentCache()
+
+    def perform(self, ticket: Ticket) -> Report:
+        """Run the task, on the model thread; progress is posted on the way, the result is returned as a report.
+
+        Raises Problem, and whatever a task raises that nobody foresaw.
+        """
+        try:
+            return self._result(ticket, self._run(ticket))
+        except ModelError as error:
+            raise _problem(error) from error
+
+    def look(self, look: Look) -> Face:
+        """Which face of a photo tasks would use; from any thread.
+
+        Raises Problem: no-face, several-faces, not-an-image, or what fetching the photo raises.
+        """
+        faces = self._models.faces(png.decode(self._fetch(look.sha256)))
+        return Face(state=FaceState.FOUND, box=box(choose(faces, look.face)), count=len(faces))
+
+    def _run(self, ticket: Ticket) -> list[Rendered]:
+        context = Context(
+            self._models,
+            ticket.order.images,
+            lambda sha256: patiently(partial(self._fetch, sha256), self._patience_s),
+            self._latents,
+            Progress(partial(self._progressed, ticket)),
+            ticket.cancelled,
+        )
+        context.progress(0)
+        rendered = ticket.work.run(context)
+        context.progress(100)
+        return rendered
+
+    def _progressed(self, ticket: Ticket, reading: Reading) -> None:
+        ticket.percent, ticket.eta_s = reading.percent, reading.eta_s
+        message = ReportedProgress(
+            task_id=ticket.order.task_id,
+            attempt=ticket.order.attempt,
+            seq=reading.seq,
+            percent=reading.percent,
+            eta_s=reading.eta_s,
+        )
+        # The first reading is never superseded: it tells that the task has begun.
+        self._post(Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key if reading.seq else None))
+
+    def _result(self, ticket: Ticket, rendered: Sequence[Rendered]) -> Report:
+        files = [png.encode(one.image, self._provenance(ticket, one)) for one in rendered]
+        names = [png.sha256(file) for file in files]
+        message = ReportedResult(
+            task_id=ticket.order.task_id,
+            attempt=ticket.order.attempt,
+            images=[_image(name, one) for name, one in zip(names, rendered, strict=True)],
+        )
+        return Report(f"/{EventName.ON_RESULT}", message, dict(zip(names, files, strict=True)))
+
+    def _provenance(self, ticket: Ticket, rendered: Rendered) -> png.Provenance:
+        return png.Provenance(
+            engine=self._models.engine.name,
+            weights=self._models.fingerprint,
+            kind=ticket.order.kind,
+            params=ticket.work.params.settings(),
+            latent=rendered.latent,
+        )
+
+
+def _image(sha256: str, rendered: Rendered) -> ReportedImage:
+    height, width = rendered.image.shape[:2]
+    return ReportedImage(sha256=sha256, width=width, height=height, caption=rendered.caption)
+
+
+def _problem(error: ModelError) -> Problem:
+    slug = error.slug if error.slug in CATALOGUE else "internal-error"
+    return Problem(slug, error.detail)

@@ -1,0 +1,140 @@
+"""Uploaded photos made uniform: any format people have becomes an upright RGB PNG, or a problem says what to do."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import IO
+
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from ligan.intervals import MAX_UPLOAD
+from ligan.problem import Problem
+
+MAX_PIXELS = 50_000_000
+"""Width × height that is decoded; today's phones make 12 to 50 million. A decompression bomb has billions."""
+MAX_SIDE = 2048
+"""Longer photos are scaled down to this many pixels: faces are rendered at 128, and every copy travels."""
+MIN_SIDE = 64
+"""Below this no face can be made out."""
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
+_ADVICE = "Use a photo saved as JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC."
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A uniform photo: PNG bytes, 8-bit RGB, upright, no metadata. Sizes in pixels."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+def read_photo(file: IO[bytes]) -> Photo:
+    """The first frame of any image file.
+
+    Raises Problem: empty-file, file-too-large, not-an-image, image-too-large, image-too-small.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if size == 0:
+        raise Problem("empty-file", "The file has 0 bytes; save or export the photo again.")
+    if size > MAX_UPLOAD:
+        raise Problem("file-too-large", "At most 25 MB are taken; save the photo as JPEG or make it smaller.")
+    with _open(file) as image:
+        _check_pixels(image.width, image.height)
+        upright = _upright(image)
+    _check_sides(upright)
+    return _as_png(upright)
+
+
+def _open(file: IO[bytes]) -> ImageFile.ImageFile:
+    head = file.read(32)
+    file.seek(0)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        _register_heif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's bomb warning: our own limit is checked next
+            return Image.open(file, formats=(*_FORMATS, *_HEIF_FORMATS))  # reads the head only
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise Problem("not-an-image", f"The file is not an image, or a damaged one. {_ADVICE}") from error
+
+
+_HEIF_FORMATS = ("HEIF", "AVIF")
+
+
+@cache
+def _register_heif() -> None:
+    # On first need: the library takes 8 MB of memory, and most people send JPEG.
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(f" The image has {width} × {height}.")
+
+
+def _too_many_pixels(detail: str = "") -> Problem:
+    return Problem("image-too-large", f"At most 50 million pixels are taken; make the photo smaller.{detail}")
+
+
+def _check_sides(image: Image.Image) -> None:
+    if min(image.size) < MIN_SIDE:
+        size = f"{image.width} × {image.height}"
+        raise Problem("image-too-small", f"The image has {size} pixels; each side needs {MIN_SIDE} at least.")
+
+
+def _upright(image: ImageFile.ImageFile) -> Image.Image:
+    """Decoded, scaled to MAX_SIDE at most, turned as its EXIF says, in 8-bit RGB."""
+    try:
+        image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decode at half or a quarter, for memory's sake
+        image.seek(0)
+        image.load()
+        small = _scaled(image)
+        return _rgb(ImageOps.exif_transpose(small))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise Problem("not-an-image", f"The image is damaged or cut off; send it again. {_ADVICE}") from error
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    ratio = MAX_SIDE / max(image.size)
+    if ratio >= 1:
+        return image
+    size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
+    base = image if image.mode in ("RGB", "RGBA", "L", "CMYK", "I;16") else image.convert("RGBA")
+    small = base.resize(size, Image.Resampling.BOX if image.mode == "I;16" else Image.Resampling.LANCZOS)
+    small.info = image.info
+    return small
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _eight_bit(image).convert("RGB")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        flat = Image.new("RGBA", image.size, "white")
+        flat.alpha_composite(image.convert("RGBA"))
+        return flat.convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit and float grey levels as 8 bits; Pillow alone would cut everything above 255 off to white."""
+    wide = image.convert("F")
+    highest = max(float(wide.getextrema()[1]), 1.0)  # type: ignore[arg-type]  # one band: a number, not a pair
+    top = 65535.0 if image.mode.startswith("I") and highest > 255 else highest
+    return wide.point(lambda value: value * (255.0 / top)).convert("L")
+
+
+def _as_png(image: Image.Image) -> Photo:
+    image.info = {}  # no EXIF, no profile: a photo's place and time are nobody's business
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return Photo(buffer.getvalue(), image.width, image.height)

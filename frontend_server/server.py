@@ -1,0 +1,117 @@
+"""The frontend's application: the web UI and what its pages ask, passed on to the daemon."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Response, request, send_from_directory
+from flask_openapi3 import FileStorage
+from pydantic import BaseModel, Field
+
+from frontend_server import forms
+from frontend_server.photo import read_photo
+from ligan.ids import TaskId
+from ligan.intervals import MAX_BODY
+from ligan.problem import Problem
+from ligan.web.app import APIBlueprint, OpenAPI, make_app, reply
+from ligan.web.client import Client
+from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
+from ligan.wire.image import NewImage, Upload
+from ligan.wire.task import NewTask, SessionTask, Task, TaskCreated, TaskKinds, Tasks
+
+STATIC = Path(__file__).parent / "static"
+
+
+class UploadForm(BaseModel):
+    """multipart/form-data; a file name is never used for anything."""
+
+    file: FileStorage = Field(description="The photo")
+    face: int | None = Field(None, ge=1, description="Which face, counted from the left, when there are several")
+
+
+class TaskPath(BaseModel):
+    task_id: TaskId
+
+
+Kinds = Callable[[], TaskKinds]
+
+
+def make_frontend(daemon: Client, kinds: Kinds, frontend_id: str) -> OpenAPI:
+    """The application. `daemon` is the line to the daemon's cluster-local API, `kinds` the registry as it tells it."""
+    app = make_app(
+        __name__,
+        "LiGAN frontend server",
+        "Uploads and tasks of the session whose page calls. Errors are problem documents (RFC 9457).",
+        MAX_BODY,
+    )
+    app.before_request(lambda: _check_frontend_id(frontend_id))
+    app.register_api(_api(daemon, kinds))
+    app.add_url_rule("/", view_func=_index)
+    app.add_url_rule("/<path:name>", view_func=_static)
+    return app
+
+
+def _check_frontend_id(frontend_id: str) -> None:
+    if request.path not in ("/challenge", "/healthz") and request.headers.get(FRONTEND_HEADER) != frontend_id:
+        raise Problem("not-authorised", "The frontend is reached through the daemon's public port only.")
+
+
+def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
+    api = APIBlueprint("api", __name__, url_prefix="/api/v1")
+
+    @api.post("/uploads", summary="A photo", responses={"201": Upload})
+    def upload(form: UploadForm) -> Response:
+        """Takes JPEG, PNG, WebP, TIFF, BMP, GIF and HEIC of up to 25 MB and 50 million pixels."""
+        session_id = _session_id()
+        photo = read_photo(form.file.stream)
+        sha256 = hashlib.sha256(photo.png).hexdigest()
+        daemon.put_bytes(f"/artifacts/{sha256}", photo.png)
+        new = NewImage(session_id=session_id, sha256=sha256, width=photo.width, height=photo.height, face=form.face)
+        return reply(daemon.post("/images", new, Upload), 201)
+
+    @api.get("/tasks/kinds", summary="The kinds of tasks with their parameters", responses={"200": TaskKinds})
+    def task_kinds() -> Response:
+        return reply(kinds())
+
+    @api.post("/tasks", summary="A new task", responses={"202": TaskCreated})
+    def new_task(body: NewTask) -> Response:
+        session_id = _session_id()
+        forms.check(kinds(), body.kind, body.params)
+        task = SessionTask(kind=body.kind, params=body.params, session_id=session_id)
+        return reply(daemon.post("/tasks", task, TaskCreated), 202)
+
+    @api.get("/tasks", summary="This session's tasks, oldest first", responses={"200": Tasks})
+    def tasks() -> Response:
+        return reply(daemon.get("/tasks", Tasks, {"session_id": _session_id()}))
+
+    @api.get("/tasks/<task_id>", summary="One task", responses={"200": Task})
+    def task(path: TaskPath) -> Response:
+        return reply(daemon.get(f"/tasks/{path.task_id}", Task, {"session_id": _session_id()}))
+
+    @api.delete("/tasks/<task_id>", summary="Cancel a task", responses={"202": Task})
+    def cancel(path: TaskPath) -> Response:
+        return reply(daemon.delete(f"/tasks/{path.task_id}", Task, {"session_id": _session_id()}), 202)
+
+    return api
+
+
+def _session_id() -> str:
+    session_id = request.headers.get(SESSION_HEADER, "")
+    if not session_id:
+        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+    return session_id
+
+
+def _index() -> Response:
+    if not (STATIC / "index.html").exists():
+        raise Problem("not-found", "The web UI is not built; run: make webui.")
+    response = send_from_directory(STATIC, "index.html", max_age=0)
+    response.headers["Cache-Control"] = "no-store"  # each load must reach the daemon, which sets the session's cookie
+    return response
+
+
+def _static(name: str) -> Response:
+    # Built files carry a hash in their name, so that they never change.
+    return send_from_directory(STATIC, name, max_age=31536000 if name.startswith("assets/") else 0)

@@ -1,0 +1,44 @@
+"""Who is calling: one token per job, derived and never stored, and the challenge that proves an address (promise 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+
+def load_secret(path: Path) -> bytes:
+    """The installation's secret, made on first use; the file must be its owner's alone.
+
+    Raises PermissionError when others may read the file.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_secret(path)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> bytes:
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} may be read by others; run: chmod 600 {path}")
+    return path.read_bytes()
+
+
+def derive(secret: bytes, *names: str) -> str:
+    """A token bound to `names` (HMAC-SHA256, RFC 2104): the daemon can make it again, nobody else can."""
+    return hmac.new(secret, "\0".join(names).encode(), hashlib.sha256).hexdigest()
+
+
+def matches(given: str, expected: str) -> bool:
+    """Compare two tokens in constant time."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def answer(token: str, challenge: str) -> str:
+    """What the holder of `token` answers to a challenge."""
+    return derive(token.encode(), "challenge", challenge)

@@ -1,0 +1,23 @@
+"""Identifiers: unguessable, URL-safe, and told apart at a glance by their prefix."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+_LENGTH = 22  # base32-like alphabet, 5 bits each: 110 bits, beyond guessing
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+SessionId = Annotated[str, StringConstraints(pattern=r"^s-[0-9a-z]{22}$")]
+ImageId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-z]{22}$")]
+TaskId = Annotated[str, StringConstraints(pattern=r"^t-[0-9a-z]{22}$")]
+Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{22}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def new_id(prefix: str = "") -> str:
+    """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `f-…` frontend, no prefix for a job's nonce."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return f"{prefix}-{body}" if prefix else body

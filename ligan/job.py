@@ -1,0 +1,105 @@
+"""A job's side of its life: read the bootstrap document, register, beat, and end when the daemon stays away."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from ligan import PROTOCOL
+from ligan.identity import answer
+from ligan.intervals import HEARTBEAT
+from ligan.problem import Problem
+from ligan.web.app import reply
+from ligan.web.client import Client
+from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer, guard
+from ligan.web.serving import Server
+from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Heartbeat, Register
+
+log = logging.getLogger(__name__)
+_PUBLIC = frozenset({"/challenge", "/healthz"})
+
+
+def read_bootstrap(stream: TextIO) -> Bootstrap:
+    """The job's document from its standard input.
+
+    Raises pydantic.ValidationError when it is not one, and SystemExit when there is none.
+    """
+    text = stream.read()
+    if not text.strip():
+        raise SystemExit("No bootstrap document on standard input. Jobs are started by the daemon: run `ligan up`.")
+    return Bootstrap.model_validate_json(text)
+
+
+class Home:
+    """The job's line to the daemon that started it."""
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self.bootstrap = bootstrap
+        self._token = bootstrap.token.get_secret_value()
+        headers = {TOKEN_HEADER: bearer(self._token), JOB_HEADER: bootstrap.nonce}
+        self.client = Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", headers)
+
+    def admit(self, app: Flask) -> None:
+        """Guard the job's application and let it answer the daemon's challenge."""
+        guard(app, self._token, _PUBLIC)
+        app.add_url_rule("/challenge", view_func=self._answer, methods=["POST"])
+        app.add_url_rule("/healthz", view_func=lambda: reply(Done()), endpoint="healthz")
+
+    def _answer(self) -> Response:
+        challenge = Challenge.model_validate_json(request.get_data())
+        return reply(ChallengeAnswer(answer=answer(self._token, challenge.challenge)))
+
+    def register(self, server: Server) -> None:
+        """Tell the daemon where this job listens, until it hears or the lease is over (SystemExit)."""
+        message = Register(
+            host=_address_towards(self.bootstrap.daemon_url),
+            port=server.port,
+            pid=os.getpid(),
+            job_id=os.environ.get("SLURM_JOB_ID"),
+            protocol=PROTOCOL,
+        )
+        self._until_heard(lambda: self.client.post("/register", message, Done))
+
+    def _until_heard(self, call: Callable[[], object]) -> None:
+        deadline = time.monotonic() + self.bootstrap.orphan_lease_s
+        while True:
+            try:
+                call()
+                return
+            except Problem as problem:
+                if problem.slug != "unreachable" or time.monotonic() > deadline:
+                    raise SystemExit(f"The daemon does not take this job: {problem}") from problem
+                time.sleep(0.2)
+
+    def beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
+        """Send `pulse()` every HEARTBEAT seconds from a thread; call `stop` when the daemon refuses or stays away."""
+        threading.Thread(target=self._beat, args=(pulse, stop), name="heartbeat", daemon=True).start()
+
+    def _beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
+        heard = time.monotonic()
+        while time.monotonic() - heard < self.bootstrap.orphan_lease_s:
+            try:
+                self.client.post("/heartbeat", pulse(), Done)
+                heard = time.monotonic()
+            except Problem as problem:
+                log.warning("heartbeat: %s", problem)
+                if problem.slug != "unreachable":
+                    break  # the daemon is there and says no: this job is not its own any more
+            time.sleep(HEARTBEAT)
+        stop()
+
+
+def _address_towards(url: str) -> str:
+    """The address of this host from which `url`'s host is reached (no packet is sent)."""
+    parts = urlsplit(url)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((parts.hostname or "127.0.0.1", parts.port or 80))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,85 @@
+"""Errors people can act on: RFC 9457 problem documents and the exception that carries one through the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:ligan:problem:"
+
+# slug -> (HTTP status, title). One line per kind of problem; `docs/problems.md` is generated from it.
+CATALOGUE: dict[str, tuple[int, str]] = {
+    "not-an-image": (422, "This file is not an image that can be read"),
+    "empty-file": (422, "The file is empty"),
+    "file-too-large": (413, "The file is too large"),
+    "image-too-large": (422, "The image has too many pixels"),
+    "image-too-small": (422, "The image is too small"),
+    "no-face": (422, "No face was found"),
+    "several-faces": (422, "Several faces were found"),
+    "face-not-readable": (422, "The face cannot be read"),
+    "invalid-parameters": (422, "Some parameters are not valid"),
+    "malformed-request": (400, "The request cannot be understood"),
+    "no-session": (401, "There is no session"),
+    "not-authorised": (403, "This caller may not do that"),
+    "not-found": (404, "There is nothing at this address"),
+    "method-not-allowed": (405, "This address does not take that method"),
+    "unknown-image": (404, "There is no such image in this session"),
+    "unknown-task": (404, "There is no such task in this session"),
+    "unknown-task-kind": (404, "There is no such kind of task"),
+    "stale-report": (409, "The report does not fit the task any more"),
+    "backend-not-ready": (503, "The backend is not ready yet"),
+    "frontend-not-ready": (503, "The web server is starting"),
+    "backend-lost": (503, "The backend ended before the task was done"),
+    "queue-full": (429, "Too many tasks are waiting"),
+    "cancelled": (409, "The task was cancelled"),
+    "unreachable": (502, "A part of the service did not answer"),
+    "weights-missing": (503, "The model's weights are not there"),
+    "weights-invalid": (503, "The model's weights cannot be used"),
+    "model-part-missing": (503, "A part of the model is not installed"),
+    "internal-error": (500, "Something failed inside the service"),
+}
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457, section 3.1: what went wrong and what to do. Extension members are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Kind of problem: urn:ligan:problem:SLUG")
+    title: str = Field(description="The kind of problem in a few words")
+    status: int = Field(ge=400, le=599, description="HTTP status")
+    detail: str = Field(description="What is wrong here and what to do, in a sentence or two")
+
+    @property
+    def slug(self) -> str:
+        return self.type.removeprefix(TYPE_PREFIX)
+
+
+class Problem(Exception):  # noqa: N818 (RFC 9457's own word)
+    """Raised anywhere; a request edge turns it into its problem document.
+
+    Raises KeyError when `slug` is not in CATALOGUE, so that no kind goes undocumented.
+    """
+
+    def __init__(self, slug: str, detail: str, **extensions: Any) -> None:  # noqa: ANN401 (JSON members)
+        status, title = CATALOGUE[slug]
+        self.document = ProblemDocument.model_validate(
+            {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail, **extensions}
+        )
+        super().__init__(f"{slug}: {detail}")
+
+    @property
+    def slug(self) -> str:
+        return self.document.slug
+
+    @property
+    def status(self) -> int:
+        return self.document.status
+
+    @classmethod
+    def of(cls, document: ProblemDocument) -> Problem:
+        """The exception of a document that came over the wire; an unknown kind becomes `internal-error`."""
+        slug = document.slug if document.slug in CATALOGUE else "internal-error"
+        return cls(slug, document.detail, **(document.model_extra or {}))

@@ -1,0 +1,109 @@
+"""Settings of a site: one TOML file, every key with a default, a wrong key answered with all valid ones."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+_TIME = re.compile(r"^(?:(?P<days>\d+)-)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})$")
+
+
+def _seconds(value: object) -> object:
+    """`[days-]hours:minutes:seconds` as sbatch(1) takes it, or a number of seconds."""
+    match = _TIME.match(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    days, hours, minutes, seconds = (int(match[name] or 0) for name in ("days", "hours", "minutes", "seconds"))
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+Duration = Annotated[int, BeforeValidator(_seconds), Field(ge=60, description="Seconds or [days-]HH:MM:SS")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DaemonSettings(_Section):
+    """`[daemon]`: where the master daemon listens."""
+
+    host: str = Field("127.0.0.1", description="Address of the public port")
+    port: int = Field(7022, ge=0, le=65535, description="Public port; 0 lets the kernel choose")
+    cluster_host: str = Field("127.0.0.1", description="This host's address as the cluster's nodes reach it")
+    cluster_port: int = Field(0, ge=0, le=65535, description="Port for the jobs' calls; 0 chooses once and keeps it")
+    log_dir: str = Field("", description="Slurm: folder for the jobs' output, shared with the nodes; empty: STATE/logs")
+    resource_manager: Literal["local", "slurm_cli"] = Field("local", description="What starts the jobs")
+
+
+class JobSettings(_Section):
+    """What both kinds of jobs have."""
+
+    time_limit: Duration = Field(3600, description="After this the resource manager ends the job")
+    slots: int = Field(1, ge=1, description="`local` only: how many run at once")
+    partition: str = Field("", description="Slurm partition; needed on Slurm")
+    gres: str = Field("", description="Slurm generic resources, such as gpu:1")
+    cpus: int = Field(1, ge=1, description="CPU cores of the job")
+    memory: str = Field("", description="Memory as sbatch takes it, such as 4G; empty for the partition's default")
+    sbatch: tuple[str, ...] = Field((), description="Further arguments for sbatch, one string each")
+    prefix: tuple[str, ...] = Field((), description="Words before the job's command, such as a container's")
+    python: str = Field("", description="Python on the cluster's nodes; empty for the daemon's own")
+
+
+class FrontendSettings(JobSettings):
+    """`[frontend]`: the one web server job."""
+
+    time_limit: Duration = 7 * 24 * 3600
+
+
+class BackendSettings(JobSettings):
+    """`[backend]`: a model server job for each session."""
+
+    slots: int = 4
+    cpus: int = 2
+    idle_release_s: int = Field(600, ge=30, description="Without a task or an open page for so long, it is released")
+    engine: str = Field("appearance", description="Face model: appearance or stylegan2")
+    weights: str = Field("", description="Directory of its weights; empty for the packaged ones")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
+
+
+class Settings(_Section):
+    """A whole site file."""
+
+    daemon: DaemonSettings = DaemonSettings()
+    frontend: FrontendSettings = FrontendSettings()
+    backend: BackendSettings = BackendSettings()
+
+
+class SettingsError(Exception):
+    """A site file that cannot be used; the text says where and why."""
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read a site file; all defaults without one.
+
+    Raises SettingsError on a missing file, broken TOML, an unknown key or a value out of range.
+    """
+    if path is None:
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise SettingsError(f"The site file cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(f"{path}:\n" + "\n".join(_explain(e["loc"], e["msg"]) for e in error.errors())) from error
+
+
+def _explain(place: tuple[int | str, ...], what: str) -> str:
+    key = ".".join(map(str, place))
+    if what != "Extra inputs are not permitted":
+        return f"  {key}: {what}"
+    section = Settings.model_fields.get(str(place[0]))
+    model = section.annotation if section and len(place) > 1 else Settings
+    valid = sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    return f"  {key}: no such setting; valid here: {', '.join(valid)}"

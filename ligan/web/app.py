@@ -1,0 +1,98 @@
+"""A Flask application whose every error is a problem document and whose API page is generated from its types."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, jsonify, make_response
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from ligan import __version__
+from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
+
+log = logging.getLogger(__name__)
+
+_PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
+_RESPONSES: dict[str | int | HTTPStatus, Any] = {
+    status: {"description": description, "content": _PROBLEM_CONTENT}
+    for status, description in {
+        "401": "No session, or no token",
+        "403": "This caller may not do that",
+        "404": "Unknown, or another session's",
+        "422": "Invalid parameters",
+        "503": "Not ready yet",
+    }.items()
+}
+_HTTP_SLUGS = {404: "not-found", 405: "method-not-allowed", 413: "file-too-large", 403: "not-authorised"}
+
+__all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply"]
+
+
+def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
+    """The application of one server. `max_body` is the largest request body in bytes."""
+    app = OpenAPI(
+        name,
+        info=Info(title=title, version=__version__, description=description),
+        doc_ui=False,
+        static_folder=None,
+        responses=_RESPONSES,
+        validation_error_model=ProblemDocument,
+        validation_error_callback=_invalid_request,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.register_error_handler(Problem, lambda problem: problem_response(problem.document))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+    return app
+
+
+def reply(message: BaseModel, status: int = 200) -> Response:
+    """A message as JSON."""
+    return Response(message.model_dump_json(), status=status, mimetype="application/json")
+
+
+def problem_response(document: ProblemDocument) -> Response:
+    response = Response(document.model_dump_json(), status=document.status, mimetype=MEDIA_TYPE)
+    if document.status in (429, 503):
+        response.headers["Retry-After"] = str((document.model_extra or {}).get("retry_after_s", 2))
+    return response
+
+
+def invalid(error: ValidationError) -> Problem:
+    """Pydantic's findings as one problem: a sentence each, with the parameter's place."""
+    findings = [{"where": ".".join(map(str, e["loc"])) or "body", "what": e["msg"]} for e in error.errors()]
+    sentence = "; ".join(f"{f['where']}: {f['what']}" for f in findings)
+    return Problem("invalid-parameters", f"{sentence}. The API pages at /docs list what is taken.", errors=findings)
+
+
+def _invalid_request(error: ValidationError) -> Response:
+    return problem_response(invalid(error).document)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400 and error.response is not None:
+        return make_response(error.response)
+    if error.response is not None:  # a response that was raised, such as the answer to invalid parameters
+        return make_response(error.response)
+    slug = _HTTP_SLUGS.get(status, "malformed-request" if status < 500 else "internal-error")
+    return problem_response(Problem(slug, error.description or HTTPStatus(status).phrase).document)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("a request failed unexpectedly", exc_info=error)
+    return problem_response(Problem("internal-error", "This is a fault of the service, not yours; try again.").document)
+
+
+def json_document(app: OpenAPI) -> dict[str, Any]:
+    """The application's OpenAPI document (3.1)."""
+    document: dict[str, Any] = app.api_doc
+    return document
+
+
+def as_json(value: object) -> Response:
+    return jsonify(value)

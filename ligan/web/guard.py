@@ -1,0 +1,31 @@
+"""Only the holder of the token gets in."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from ligan.identity import matches
+from ligan.problem import Problem
+
+TOKEN_HEADER = "Authorization"  # noqa: S105 (a header's name)
+JOB_HEADER = "X-Ligan-Job"
+FRONTEND_HEADER = "X-Ligan-Frontend"
+SESSION_HEADER = "X-Ligan-Session"
+PRIVATE_PREFIX = "x-ligan-"
+"""Headers of ours between the parts; the gateway drops any that a browser sends."""
+
+
+def bearer(token: str) -> str:
+    """Value of the Authorization header (RFC 6750, section 2.1)."""
+    return f"Bearer {token}"
+
+
+def guard(app: Flask, token: str, public: frozenset[str] = frozenset()) -> None:
+    """Refuse every request that does not carry `token`, but for the paths in `public`."""
+
+    @app.before_request
+    def check() -> None:
+        if request.path in public:
+            return
+        if not matches(request.headers.get(TOKEN_HEADER, ""), bearer(token)):
+            raise Problem("not-authorised", "This address is for the LiGAN daemon that started this job.")

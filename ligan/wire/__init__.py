@@ -1,0 +1,1 @@
+"""Every message between browser, daemon, frontend and backend; the API pages are generated from these types."""

@@ -1,0 +1,101 @@
+"""Messages between the daemon and the jobs it started."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_serializer
+
+from ligan.ids import Nonce, Sha256, TaskId
+from ligan.problem import ProblemDocument
+from ligan.wire.base import Message
+
+Role = Literal["frontend", "backend"]
+
+
+class Bootstrap(Message):
+    """Everything a job needs to begin, read as one JSON document from its standard input: never argv or environment."""
+
+    role: Role
+    nonce: Nonce
+    instance_id: str = Field(description="The backend's ID (its session's at the start) or the frontend ID")
+    token: SecretStr
+    daemon_url: str = Field(description="Base of the daemon's cluster-local API, such as http://10.0.0.1:7023")
+    bind_host: str = Field("127.0.0.1", description="Address to listen on; the port is always the kernel's choice")
+    engine: str = "appearance"
+    weights: str | None = Field(None, description="Directory of the engine's weights; null for the packaged ones")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    orphan_lease_s: float = Field(gt=0, description="Seconds without contact after which the job ends itself")
+    protocol: int
+
+    @field_serializer("token", when_used="json")
+    def _reveal(self, token: SecretStr) -> str:
+        return token.get_secret_value()  # only `model_dump_json`, whose one reader is the job
+
+
+class Register(Message):
+    """A job's first call: here I am. The daemon then challenges that address before it routes to it."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    pid: int = Field(ge=1)
+    job_id: str | None = Field(None, description="The resource manager's job ID, as the job itself sees it")
+    protocol: int
+
+
+class Challenge(Message):
+    challenge: str = Field(min_length=16, max_length=128)
+
+
+class ChallengeAnswer(Message):
+    answer: str
+
+
+class Ready(Message):
+    """`on-ready`: models are loaded. Seconds since the process began, by phase."""
+
+    phases: dict[str, float] = Field(default_factory=dict)
+
+
+class Heartbeat(Message):
+    busy: bool = False
+    queue_length: int = Field(0, ge=0)
+
+
+class ReportedProgress(Message):
+    """`on-progress` from a backend. `seq` grows within an attempt; a smaller one is late and is dropped."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1)
+    seq: int = Field(ge=0)
+    percent: float = Field(ge=0, le=100)
+    eta_s: float | None = None
+
+
+class ReportedImage(Message):
+    sha256: Sha256
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    caption: str = ""
+
+
+class ReportedResult(Message):
+    """`on-result` from a backend; its images are artifacts already."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1)
+    images: list[ReportedImage] = Field(default_factory=list)
+
+
+class ReportedError(Message):
+    """`on-error` from a backend."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1)
+    problem: ProblemDocument
+
+
+class Done(Message):
+    """The answer where there is nothing to say."""
+
+    ok: bool = True

@@ -1,0 +1,103 @@
+"""Tasks: what a page asks for, what a backend is ordered to do, and what becomes of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from ligan.ids import ImageId, SessionId, TaskId
+from ligan.problem import ProblemDocument
+from ligan.wire.base import Message
+from ligan.wire.image import ImageRef
+
+IMAGE_FORMAT = "image-id"
+"""JSON Schema `format` of a parameter that names an image of the session."""
+
+
+class TaskState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
+
+
+class TaskKind(Message):
+    """One kind of task as the registry declares it; pages build their forms from `params`."""
+
+    kind: str
+    title: str
+    description: str
+    params: dict[str, Any] = Field(description="JSON Schema (2020-12) of the parameters")
+    time_request_s: float = Field(gt=0, description="Seconds of backend time a task may need")
+    hidden: bool = Field(False, description="For developers; pages do not offer it")
+
+
+class TaskKinds(Message):
+    kinds: list[TaskKind]
+
+
+class NewTask(Message):
+    """Body of `POST tasks`."""
+
+    kind: str = Field(max_length=64)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class SessionTask(NewTask):
+    """The frontend passes a page's task on to the daemon."""
+
+    session_id: SessionId
+
+
+class TaskCreated(Message):
+    task_id: TaskId
+
+
+class ResultImage(Message):
+    image_id: ImageId
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    caption: str = ""
+
+
+class TaskResult(Message):
+    images: list[ResultImage] = Field(default_factory=list)
+
+
+class Task(Message):
+    """Answer to `GET tasks/ID`."""
+
+    task_id: TaskId
+    kind: str
+    params: dict[str, JsonValue]
+    state: TaskState
+    progress: float = Field(ge=0, le=100, description="Percent")
+    eta_s: float | None = Field(None, description="Seconds until it is done, as far as is known")
+    result: TaskResult | None = None
+    error: ProblemDocument | None = None
+
+
+class Tasks(Message):
+    tasks: list[Task]
+
+
+class TaskOrder(Message):
+    """Daemon to backend: do this."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1)
+    kind: str
+    params: dict[str, JsonValue]
+    images: list[ImageRef] = Field(default_factory=list)
+
+
+class TaskAccepted(Message):
+    task_id: TaskId
+    position: int = Field(ge=0, description="Tasks before it in the queue")

@@ -1,0 +1,40 @@
+"""Artifacts on their way between jobs and daemon (cluster-local, /cluster/v1)."""
+
+from __future__ import annotations
+
+from flask import Response, request, send_file
+from pydantic import BaseModel
+
+from ligan.ids import Sha256
+from ligan.problem import Problem
+from ligan.web.app import APIBlueprint, reply
+from ligan.wire.job import Done
+from master_daemon.api.caller import calling_job
+from master_daemon.parts import Parts
+from master_daemon.state import images
+
+
+class ArtifactPath(BaseModel):
+    sha256: Sha256
+
+
+def artifacts_api(parts: Parts) -> APIBlueprint:
+    """Routes for jobs, each with its own token."""
+    api = APIBlueprint("artifacts", __name__, url_prefix="/cluster/v1")
+
+    @api.put("/artifacts/<sha256>", summary="Store bytes under their SHA-256", responses={"200": Done})
+    def put_artifact(path: ArtifactPath) -> Response:
+        calling_job(parts)
+        parts.artifacts.put(path.sha256, request.get_data())
+        return reply(Done())
+
+    @api.get("/artifacts/<sha256>", summary="Bytes of an artifact of the backend's own session")
+    def get_artifact(path: ArtifactPath) -> Response:
+        job = calling_job(parts, "backend")
+        with parts.database.read() as connection:
+            allowed = images.owns_artifact(connection, job.session_key, path.sha256)
+        if not allowed or not parts.artifacts.has(path.sha256):
+            raise Problem("unknown-image", "The session of this backend has no such artifact.")
+        return send_file(parts.artifacts.path(path.sha256), mimetype="application/octet-stream")
+
+    return api

@@ -1,0 +1,53 @@
+"""Who calls the daemon's API: the gateway on behalf of a session, or one of the daemon's own jobs."""
+
+from __future__ import annotations
+
+from flask import request
+
+from ligan.identity import derive, matches
+from ligan.problem import Problem
+from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
+from ligan.wire.job import Role
+from master_daemon.parts import Parts
+from master_daemon.state import jobs, sessions
+from master_daemon.state.jobs import Job
+
+GATEWAY_HEADER = "X-Ligan-Gateway"
+
+
+def gateway_token(secret: bytes) -> str:
+    """What the gateway shows, so that nobody on the cluster can pose as it."""
+    return derive(secret, "gateway")
+
+
+def check_gateway(parts: Parts) -> None:
+    if not matches(request.headers.get(GATEWAY_HEADER, ""), gateway_token(parts.secret)):
+        raise Problem("not-authorised", "This address is reached through the public port only.")
+
+
+def calling_session(parts: Parts) -> tuple[str, str]:
+    """(session ID, session key) of the page behind the gateway. Raises Problem `no-session`."""
+    session_id = request.headers.get(SESSION_HEADER, "")
+    if not session_id:
+        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+    with parts.database.read() as connection:
+        return session_id, sessions.key_of(connection, session_id)
+
+
+def calling_job(parts: Parts, role: Role | None = None) -> Job:
+    """The live job that calls. Raises Problem `not-authorised`."""
+    with parts.database.read() as connection:
+        job = jobs.find(connection, request.headers.get(JOB_HEADER, ""))
+    if job is None or not matches(request.headers.get(TOKEN_HEADER, ""), bearer(parts.launcher.token(job))):
+        raise Problem("not-authorised", "This address is for jobs that the daemon started.")
+    if not job.live or (role is not None and job.role != role):
+        raise Problem("not-authorised", f"This {job.role} job may not call that, or has been ended: {job.reason}")
+    return job
+
+
+def calling_frontend(parts: Parts) -> Job:
+    """The frontend, which must also know its frontend ID (thesis, section 4.2.1)."""
+    job = calling_job(parts, "frontend")
+    if not matches(request.headers.get(FRONTEND_HEADER, ""), job.instance_id):
+        raise Problem("not-authorised", "The frontend ID is not the current one.")
+    return job

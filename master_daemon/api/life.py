@@ -1,0 +1,56 @@
+"""A job's life as it tells it itself: registered, ready, alive (cluster-local, /cluster/v1)."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from ligan import PROTOCOL
+from ligan.problem import Problem
+from ligan.web.app import APIBlueprint, reply
+from ligan.wire.job import Done, Heartbeat, Ready, Register
+from master_daemon.api.caller import calling_job
+from master_daemon.parts import Parts
+from master_daemon.state import jobs
+from master_daemon.state.jobs import Job
+from master_daemon.supervisor import lifecycle
+
+
+def life_api(parts: Parts) -> APIBlueprint:
+    """Routes for jobs, each with its own token."""
+    api = APIBlueprint("life", __name__, url_prefix="/cluster/v1")
+
+    @api.post(
+        "/register", summary="A job says where it listens; that address is then challenged", responses={"200": Done}
+    )
+    def register(body: Register) -> Response:
+        job = calling_job(parts)
+        if body.protocol != PROTOCOL:
+            raise Problem("not-authorised", f"The job speaks protocol {body.protocol}, the daemon {PROTOCOL}.")
+        parts.lines.challenge(job, body.host, body.port)
+        now = parts.now()
+        parts.supervisor.change(job.nonce, lambda j: _live(lifecycle.registered(j, body.host, body.port, now), j), now)
+        return reply(Done())
+
+    @api.post("/on-ready", summary="A job can take requests", responses={"200": Done})
+    def on_ready(body: Ready) -> Response:
+        job = calling_job(parts)
+        now = parts.now()
+        parts.supervisor.change(job.nonce, lambda j: _live(lifecycle.ready(j, now), j), now)
+        parts.supervisor.wake()
+        return reply(Done())
+
+    @api.post("/heartbeat", summary="A job is alive", responses={"200": Done})
+    def heartbeat(body: Heartbeat) -> Response:
+        job = calling_job(parts)
+        with parts.database.write() as transaction:
+            jobs.heard(transaction, job.nonce, parts.now())
+        return reply(Done())
+
+    return api
+
+
+def _live(after: Job, before: Job) -> Job:
+    """A job that was ended meanwhile stays ended."""
+    if not before.live:
+        raise Problem("not-authorised", f"This job has been ended: {before.reason}")
+    return after

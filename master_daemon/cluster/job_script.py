@@ -1,0 +1,51 @@
+"""The batch script of one job, from the template `slurm/job.sh` (linked into this package)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from master_daemon.cluster.manager import JobRequest, SubmitRefusedError
+from master_daemon.cluster.times import whole_minutes
+
+TEMPLATE = Path(__file__).with_name("job.sh")
+
+
+class _Template(Template):
+    delimiter = "@"  # the dollar is the shell's
+
+
+def render_job_script(request: JobRequest, log: Path, options: Sequence[str], prefix: Sequence[str] = ()) -> str:
+    """The script that runs `prefix` + the request's command with the bootstrap document on standard input.
+
+    `options` are sbatch options of the site and role, such as `--gres=gpu:1`; `log` gets the job's output. The document
+    arrives with a line feed at its end. Raises SubmitRefusedError for characters that a script cannot carry.
+    """
+    _check_printable((*options, *prefix, *request.command, str(log)))
+    if "\0" in request.stdin:
+        raise SubmitRefusedError("the bootstrap document holds a NUL character, which no here-document can carry")
+    return _Template(TEMPLATE.read_text()).substitute(
+        name=request.name,
+        minutes=whole_minutes(request.time_limit_s),
+        log=shlex.quote(str(log).replace("%", "%%")),  # sbatch(1), FILENAME PATTERN
+        options="\n".join(f"#SBATCH {shlex.quote(option)}" for option in options),
+        command=shlex.join((*prefix, *request.command)),
+        bootstrap=request.stdin.removesuffix("\n"),
+        delimiter=free_delimiter(request.stdin),
+    )
+
+
+def free_delimiter(text: str) -> str:
+    """A here-document delimiter that does not occur in `text`."""
+    delimiter = "END_OF_BOOTSTRAP"
+    while delimiter in text:
+        delimiter += "_"
+    return delimiter
+
+
+def _check_printable(words: Sequence[str]) -> None:
+    for word in words:
+        if not word.isprintable():
+            raise SubmitRefusedError(f"a job script cannot carry the control characters of {word!r}: take them out")

@@ -1,0 +1,90 @@
+"""What the supervisor asks of a resource manager, whichever it is (`local`, `slurm_cli`, the programmable fake)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class JobPhase(StrEnum):
+    """What a scheduler says of a job. There is no member for "it said nothing": that is `None` in place of a listing."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """One job to submit: a command that reads its bootstrap document from standard input."""
+
+    nonce: str
+    """Tag that finds the job again after an ambiguous submit; it stands in the job's name, and is no secret."""
+    role: str
+    """`frontend` or `backend`; names the partition and the resources in the site file."""
+    command: tuple[str, ...]
+    """argv of the server; nothing secret in it."""
+    stdin: str = field(repr=False)
+    """The bootstrap document (JSON), with the job's token: never in argv, environment, job name or a log."""
+    time_limit_s: int
+    """Seconds until the resource manager ends the job."""
+
+    @property
+    def name(self) -> str:
+        """The job's name: `ligan-ROLE-NONCE`."""
+        return f"{NAME_PREFIX}{self.role}-{self.nonce}"
+
+
+NAME_PREFIX = "ligan-"
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One job of ours as the scheduler sees it."""
+
+    nonce: str
+    job_id: str
+    phase: JobPhase
+    state: str
+    """The scheduler's own word, such as `PENDING`, `COMPLETING`, `TIMEOUT`."""
+    reason: str = ""
+    """Why it waits or ended, in the scheduler's words, or empty."""
+    remaining_s: int | None = None
+    """Seconds until its time limit; None when not running, not known or unlimited."""
+
+
+Listing = Mapping[str, JobStatus]
+"""Every job of ours that the scheduler lists, by nonce. A nonce that is missing is not known to be gone."""
+
+
+class SubmitRefusedError(Exception):
+    """The scheduler said no (bad partition, limit reached): nothing was queued. The text says why."""
+
+
+class SubmitUnknownError(Exception):
+    """No clear answer (time-out, connection lost): the job may or may not be queued. Look for its nonce before a retry."""
+
+
+class ResourceManager(Protocol):
+    """Submit, list, cancel. No method blocks for longer than the command time-out of `ligan.intervals`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def submit(self, request: JobRequest) -> str:
+        """Queue the job and return its job ID. Raises SubmitRefusedError or SubmitUnknownError."""
+        ...
+
+    def listing(self) -> Listing | None:
+        """All jobs whose name starts with NAME_PREFIX, by nonce; None means don't-know and must change nothing."""
+        ...
+
+    def cancel(self, job_id: str) -> bool:
+        """Ask for the job's end. True when the request was taken or the job is no more, False for don't-know."""
+        ...
+
+    def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
+        """The end of the job's output, for the person who looks for a fault; empty when it cannot be read."""
+        ...

@@ -1,0 +1,106 @@
+"""`ligan up`: run the whole system from this terminal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from ligan import __version__
+from ligan.settings import Settings, SettingsError, load_settings
+from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
+
+_DESCRIPTION = """Start the master daemon: it opens the public port, submits the frontend job and one backend job for
+each session that asks for one. Without a site file everything runs on this machine (resource manager `local`)."""
+_EPILOG = """examples:
+  ligan up                                   everything on this machine, http://127.0.0.1:7022/
+  ligan up --port 8080 --state-dir ./state   another port, state kept here
+  ligan up --config site.toml                on a cluster's login node; slurm/site-example.toml explains the settings
+
+Ctrl-C ends the daemon and every job it started. SIGTERM ends the daemon; jobs of a cluster go on and are found again
+by the next one over the same state directory."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `ligan up`."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--port", type=int, help="public port (default: 7022, or the site file's; 0: any free one)")
+    parser.add_argument("--state-dir", type=Path, default=_default_state_dir(), help="default: %(default)s")
+    parser.add_argument("--config", type=Path, help="site file (TOML)")
+    parser.add_argument("--verbose", action="store_true", help="log what the daemon does")
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Run until a signal. Exit codes: 0 stopped, 1 could not start."""
+    _log_to_stderr(arguments.verbose)
+    try:
+        settings = _settings(arguments)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(_serve(settings, arguments.state_dir.absolute()))
+    except (SettingsError, StateInUseError, PermissionError) as error:
+        print(f"ligan up: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"ligan up: {_explain(error)}", file=sys.stderr)
+    return 1
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = load_settings(arguments.config)
+    if arguments.port is None:
+        return settings
+    if not 0 <= arguments.port <= 65535:
+        raise SettingsError(f"--port {arguments.port}: a port is a number from 0 to 65535.")
+    return settings.model_copy(update={"daemon": settings.daemon.model_copy(update={"port": arguments.port})})
+
+
+async def _serve(settings: Settings, state_dir: Path) -> int:
+    stopping: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.put_nowait, number)
+    print(f"LiGAN {__version__}  state in {state_dir}", flush=True)
+    daemon = Daemon(settings, state_dir)
+    waiter: asyncio.Task[None] | None = None
+    try:
+        await daemon.start()
+        waiter = asyncio.create_task(_announce(daemon))
+        received = await stopping.get()
+    except BaseException:
+        received = signal.SIGINT
+        raise
+    finally:
+        if waiter is not None:
+            waiter.cancel()
+        end_jobs = received == signal.SIGINT or settings.daemon.resource_manager == "local"
+        print("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"), flush=True)
+        await daemon.stop(end_jobs)
+    return 0
+
+
+async def _announce(daemon: Daemon) -> None:
+    print(f"starting the web server ({daemon.manager.name}) ...", flush=True)
+    while not await asyncio.to_thread(daemon.frontend_ready):
+        await asyncio.sleep(0.1)
+    print(f"ready: {daemon.url}   (Ctrl-C stops everything)", flush=True)
+
+
+def _default_state_dir() -> Path:
+    """As the XDG base directory specification has it."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "ligan"
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _explain(error: OSError) -> str:
+    if error.errno == 98:  # EADDRINUSE
+        return f"{error.strerror}: choose another port with --port (or PORT= for make run)."
+    return str(error)

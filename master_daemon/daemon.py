@@ -1,0 +1,192 @@
+"""The daemon put together: state, supervisor, Flask API on waitress, gateway on asyncio; started and stopped as one."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TextIO
+
+import uvloop
+from aiohttp import web
+
+from ligan import __version__
+from ligan.identity import load_secret
+from ligan.intervals import MAX_BODY
+from ligan.settings import Settings
+from ligan.web.app import OpenAPI, make_app
+from ligan.web.serving import Server, listen
+from master_daemon.api.artifacts import artifacts_api
+from master_daemon.api.documents import documents
+from master_daemon.api.frontend import frontend_api
+from master_daemon.api.life import life_api
+from master_daemon.api.public import public_api
+from master_daemon.api.reports import reports_api
+from master_daemon.cluster.factory import make_manager
+from master_daemon.cluster.local import LocalManager
+from master_daemon.cluster.manager import ResourceManager
+from master_daemon.describe import Descriptions
+from master_daemon.parts import Parts
+from master_daemon.state import jobs, meta
+from master_daemon.state.artifacts import Artifacts
+from master_daemon.state.database import Database
+from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.launch import Launcher
+from master_daemon.supervisor.lines import Lines
+from master_daemon.supervisor.presence import Presence
+from master_daemon.supervisor.supervisor import Supervisor
+from master_daemon.tunnel.gateway import Gateway
+from master_daemon.tunnel.hub import Hub
+
+log = logging.getLogger(__name__)
+_CLUSTER_PORT = "cluster_port"
+
+
+class StateInUseError(Exception):
+    """Another daemon has this state directory."""
+
+
+class Daemon:
+    """One installation's daemon over one state directory.
+
+    Raises StateInUseError when another daemon has the directory, OSError when a port is taken.
+    """
+
+    def __init__(self, settings: Settings, state_dir: Path) -> None:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock(state_dir / "lock")
+        self.database = Database(f"sqlite:///{state_dir / 'ligan.sqlite'}")
+        self._api = _listen_for_jobs(settings, self.database)
+        self.manager: ResourceManager = make_manager(settings, state_dir)
+        self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port)
+        _fill(self._api.app, self.parts)
+        self._runner: web.AppRunner | None = None
+        self.port = settings.daemon.port
+
+    async def start(self) -> None:
+        """Open the public port and begin to supervise."""
+        hub = Hub(asyncio.get_running_loop())
+        self.database.subscribe(hub.publish)
+        self._api.server.start()
+        gateway = Gateway(self.parts, hub, f"http://127.0.0.1:{self._api.port}")
+        self._runner = web.AppRunner(gateway.app(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        host = self.parts.settings.daemon.host
+        site = web.TCPSite(self._runner, host, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        threading.Thread(target=self.parts.supervisor.run, name="supervisor", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The start page's address."""
+        return f"http://{self.parts.settings.daemon.host}:{self.port}/"
+
+    def frontend_ready(self) -> bool:
+        with self.database.read() as connection:
+            job = jobs.newest(connection, "frontend")
+        return job is not None and job.ready
+
+    async def stop(self, end_jobs: bool) -> None:
+        """Close the doors; with `end_jobs` also end every job that was started."""
+        self.parts.supervisor.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if end_jobs:
+            await asyncio.to_thread(self._end_jobs)
+        self._api.server.close()
+        self.database.close()
+        self._lock.close()
+
+    def _end_jobs(self) -> None:
+        with self.database.read() as connection:
+            live = jobs.live(connection)
+        now = time.time()
+        self.parts.supervisor.end_all(live, "The daemon was stopped.", now)
+        if isinstance(self.manager, LocalManager):  # our own processes: gone before we are
+            self.manager.cancel_all()
+
+
+class _Api:
+    """The Flask API and the port it listens on, which the jobs call: it is chosen once and kept."""
+
+    def __init__(self, app: OpenAPI, server: Server) -> None:
+        self.app = app
+        self.server = server
+        self.port = server.port
+
+
+def _listen_for_jobs(settings: Settings, database: Database) -> _Api:
+    app = make_app(
+        __name__,
+        "LiGAN master daemon",
+        f"Sessions, backends and tasks (version {__version__}). `/api/v1` is public, through the gateway; "
+        "`/cluster/v1` is for the daemon's own jobs. Errors are problem documents (RFC 9457).",
+        MAX_BODY,
+    )
+    host = "127.0.0.1" if settings.daemon.cluster_host == "127.0.0.1" else "0.0.0.0"  # noqa: S104 (also loopback)
+    with database.read() as connection:
+        kept = int(meta.get(connection, _CLUSTER_PORT) or 0)
+    server = _listen(app, host, settings.daemon.cluster_port, kept)
+    with database.write() as transaction:
+        meta.put(transaction, _CLUSTER_PORT, str(server.port))
+    return _Api(app, server)
+
+
+def _listen(app: OpenAPI, host: str, configured: int, kept: int) -> Server:
+    try:
+        return listen(app, host, configured or kept, threads=16)
+    except OSError:
+        if configured or not kept:
+            raise
+        log.warning("port %d is taken now; jobs of an earlier daemon will end themselves", kept)
+        return listen(app, host, 0, threads=16)
+
+
+def _assemble(
+    settings: Settings, state_dir: Path, database: Database, manager: ResourceManager, api_port: int
+) -> Parts:
+    secret = load_secret(state_dir / "secret")
+    launcher = Launcher(settings, secret, f"http://{settings.daemon.cluster_host}:{api_port}")
+    lines = Lines(launcher)
+    delivery = Delivery(database, lines, time.time)
+    presence = Presence(time.time())
+    return Parts(
+        settings=settings,
+        secret=secret,
+        database=database,
+        artifacts=Artifacts(state_dir / "artifacts"),
+        launcher=launcher,
+        lines=lines,
+        delivery=delivery,
+        presence=presence,
+        supervisor=Supervisor(database, manager, launcher, delivery, presence),
+        descriptions=Descriptions([sys.executable]),
+    )
+
+
+def _fill(app: OpenAPI, parts: Parts) -> None:
+    for api in (public_api, life_api, reports_api, artifacts_api, frontend_api):
+        app.register_api(api(parts))
+    app.register_blueprint(documents(parts, app))
+
+
+def _lock(path: Path) -> TextIO:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StateInUseError(
+            f"Another LiGAN daemon uses {path.parent}; stop it or give another --state-dir."
+        ) from error
+    return file
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The gateway's loop."""
+    return uvloop.new_event_loop()

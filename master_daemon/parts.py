@@ -1,0 +1,34 @@
+"""What the daemon's APIs work with, put together once by `master_daemon.daemon`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ligan.settings import Settings
+from master_daemon.describe import Descriptions
+from master_daemon.state.artifacts import Artifacts
+from master_daemon.state.database import Database
+from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.launch import Launcher
+from master_daemon.supervisor.lines import Lines
+from master_daemon.supervisor.presence import Presence
+from master_daemon.supervisor.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    secret: bytes
+    database: Database
+    artifacts: Artifacts
+    launcher: Launcher
+    lines: Lines
+    delivery: Delivery
+    presence: Presence
+    supervisor: Supervisor
+    descriptions: Descriptions
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return time.time()

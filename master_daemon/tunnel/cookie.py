@@ -1,0 +1,36 @@
+"""The session's cookie: the session ID, encrypted (thesis, section 4.2.1)."""
+
+from __future__ import annotations
+
+import base64
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from ligan.identity import derive
+
+NAME = "ligan_session"
+
+
+class SessionCookie:
+    """Fernet (AES-128-CBC with HMAC-SHA256) under a key of the installation's secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        key = bytes.fromhex(derive(secret, "session-cookie"))
+        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+
+    def seal(self, session_id: str) -> str:
+        return self._fernet.encrypt(session_id.encode()).decode()
+
+    def open(self, value: str | None) -> str | None:
+        """The session ID, or None when there is no cookie or it is not ours."""
+        if not value:
+            return None
+        try:
+            return self._fernet.decrypt(value.encode()).decode()
+        except (InvalidToken, UnicodeDecodeError):
+            return None
+
+
+def set_cookie(value: str, secure: bool) -> str:
+    """Value of the Set-Cookie header (RFC 6265): for this browser session, out of reach of scripts and other sites."""
+    return f"{NAME}={value}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")

@@ -1,0 +1,51 @@
+"""LiGAN: a GPU of your own on a Slurm cluster, at a web page; its first application assembles photo lineups."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+PACKAGES = ["ligan", "master_daemon", "frontend_server", "backend_container"]
+SERVER = ["flask>=3.0", "flask-openapi3>=4.0,<5", "flask-openapi3-swagger>=5", "waitress>=3.0", "pydantic>=2.7", "requests>=2.31"]
+DAEMON = ["aiohttp>=3.9", "uvloop>=0.19", "sqlalchemy>=2.0", "cryptography>=42", "paramiko>=3.4"]
+FRONTEND = ["pillow>=10.3", "pi-heif>=0.18", "jsonschema>=4.21"]
+BACKEND = ["numpy>=1.26", "torch>=2.3", "safetensors>=0.4", "scikit-learn>=1.4", "opencv-python-headless>=4.12,<5"]
+TEST = [
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "ruff>=0.6",
+    "mypy>=1.11",
+    "playwright>=1.45",
+    "scikit-image>=0.22",
+    "psutil>=5.9",
+    "types-requests",
+    "types-waitress",
+    "types-paramiko",
+    "types-psutil",
+    "types-jsonschema",
+]
+
+setup(
+    name="ligan",
+    version="0.1.0",
+    description=__doc__.strip(),
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=[name + pattern for name in PACKAGES for pattern in ("", ".*")]),
+    include_package_data=True,
+    package_data={
+        "ligan": ["py.typed"],
+        "frontend_server": ["static/**/*"],
+        "master_daemon": ["**/*.html", "**/*.sh"],
+        "backend_container": ["weights/**/*"],
+    },
+    install_requires=SERVER + DAEMON + FRONTEND + BACKEND,
+    extras_require={"test": TEST, "pyslurm": ["pyslurm"]},
+    entry_points={
+        "console_scripts": ["ligan = ligan.command:main"],
+        # Each verb of the `ligan` command; `ligan/` itself imports none of the other packages.
+        "ligan.commands": ["up = master_daemon.command:up"],
+    },
+)

@@ -1,0 +1,120 @@
+"""What every engine promises to tasks (`backend_container.models.engine.Engine`)."""
+
+import numpy as np
+import pytest
+import skimage.data
+
+from backend_container.models.engine import Engine, FaceBox
+from backend_container.models.loader import ENGINES, WEIGHTS, load_engine
+from backend_container.models.sampling import interpolate, neighbours, normal
+
+ASTRONAUT = FaceBox(left=178, top=68, right=272, bottom=188, score=1.0)
+
+
+@pytest.fixture(scope="module", params=sorted(ENGINES))
+def engine(request, stylegan2_directory) -> Engine:
+    """`stylegan2` with tiny random weights, the others with those that belong to the package."""
+    if request.param == "stylegan2":
+        return load_engine("stylegan2", stylegan2_directory)
+    if not (WEIGHTS / request.param).is_dir():
+        pytest.skip(f"{WEIGHTS / request.param} holds no weights")
+    return load_engine(request.param)
+
+
+@pytest.fixture(scope="module")
+def faces(engine):
+    return engine.sample(seed=5, count=4)
+
+
+def test_it_is_called_what_it_is_loaded_by(engine):
+    assert engine.name in ENGINES
+
+
+def test_random_faces_have_the_engines_shape(engine, faces):
+    assert faces.shape == (4, *engine.latent_shape)
+    assert faces.dtype == np.float32
+    assert np.isfinite(faces).all()
+
+
+def test_the_nth_random_face_depends_on_seed_and_n_alone(engine, faces):
+    assert np.array_equal(engine.sample(5, 2), faces[:2])
+    assert not np.array_equal(engine.sample(6, 2), faces[:2])
+    assert len(np.unique(faces.reshape(4, -1), axis=0)) == 4
+
+
+def test_the_mean_is_a_latent_that_renders(engine):
+    assert engine.mean.shape == engine.latent_shape
+    assert engine.mean.dtype == np.float32
+    assert engine.synthesize(engine.mean[None]).std() > 0
+
+
+def test_photos_are_rgb_bytes_of_the_engines_resolution(engine, faces):
+    photos = engine.synthesize(faces)
+    assert photos.shape == (4, engine.resolution, engine.resolution, 3)
+    assert photos.dtype == np.uint8
+    assert len(np.unique(photos.reshape(4, -1), axis=0)) == 4
+
+
+def test_the_same_latent_gives_the_same_bytes_alone_or_in_company(engine, faces):
+    together = engine.synthesize(faces)
+    assert np.array_equal(engine.synthesize(faces), together)
+    assert np.array_equal(np.concatenate([engine.synthesize(face[None]) for face in faces]), together)
+    assert np.array_equal(engine.synthesize(faces[::-1]), together[::-1])
+
+
+def test_none_asked_for_gives_none(engine, faces):
+    assert engine.sample(5, 0).shape == (0, *engine.latent_shape)
+    assert engine.synthesize(faces[:0]).shape == (0, engine.resolution, engine.resolution, 3)
+
+
+def test_rendering_leaves_the_latents_alone(engine, faces):
+    before = faces.copy()
+    engine.synthesize(faces)
+    engine.space.project(faces)
+    assert np.array_equal(faces, before)
+
+
+def test_coordinates_survive_lift_and_project(engine):
+    space = engine.space
+    coordinates = normal(1, count=3, dimension=space.dimension)
+    latents = space.lift(coordinates)
+    assert latents.shape == (3, *engine.latent_shape)
+    assert latents.dtype == np.float32
+    np.testing.assert_allclose(space.project(latents), coordinates, atol=0.01)
+
+
+def test_projecting_twice_loses_no_more_than_once(engine, faces):
+    space = engine.space
+    once = space.lift(space.project(faces))
+    assert space.project(faces).shape == (4, space.dimension)
+    assert space.project(faces).dtype == np.float32
+    np.testing.assert_allclose(space.lift(space.project(once)), once, atol=0.01 * np.abs(once).max())
+
+
+def test_neighbours_render_and_the_nth_of_a_page_is_always_the_same(engine, faces):
+    page = neighbours(engine.space, faces[0], page=2, count=3, seed=1)
+    assert page.shape == (3, *engine.latent_shape)
+    again = neighbours(engine.space, faces[0], page=2, count=1, seed=1)
+    assert np.array_equal(engine.synthesize(again), engine.synthesize(page)[:1])
+
+
+def test_interpolation_starts_and_ends_at_the_two_photos(engine, faces):
+    photos = engine.synthesize(interpolate(faces[0], faces[1], 3))
+    assert np.array_equal(photos[[0, 2]], engine.synthesize(faces[:2]))
+    assert not np.array_equal(photos[1], photos[0])
+
+
+def test_a_photo_becomes_a_latent_the_same_each_time(engine):
+    photo = skimage.data.astronaut()
+    latent = engine.encode(photo, ASTRONAUT)
+    assert latent.shape == engine.latent_shape
+    assert latent.dtype == np.float32
+    assert np.isfinite(latent).all()
+    assert np.array_equal(engine.encode(photo, ASTRONAUT), latent)
+    assert engine.synthesize(latent[None]).std() > 0
+
+
+def test_another_photo_becomes_another_latent(engine):
+    photo = skimage.data.astronaut()
+    darker = (photo * 0.6).astype(np.uint8)
+    assert not np.array_equal(engine.encode(darker, ASTRONAUT), engine.encode(photo, ASTRONAUT))

@@ -1,0 +1,35 @@
+"""What a backend may import before it is registered: nothing that takes long."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "cv2", "sklearn", "scipy", "onnxruntime"]
+_LIST = "import sys, json; import {}; print(json.dumps([name for name in {!r} if name in sys.modules]))"
+
+
+def imported(module, names):
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST.format(module, names)], capture_output=True, text=True, check=True, timeout=60
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("module", ["server", "tasks", "worker", "loading", "describe", "models.fake"])
+def test_networks_are_not_imported_with(module):
+    assert imported(f"backend_container.{module}", HEAVY) == []
+
+
+def test_a_backend_registers_before_it_imports_even_numpy():
+    assert imported("backend_container.backend, backend_container.__main__", [*HEAVY, "numpy", "PIL"]) == []
+
+
+def test_describing_gives_the_kinds_and_the_api():
+    done = subprocess.run(
+        [sys.executable, "-m", "backend_container.describe"], capture_output=True, text=True, check=True, timeout=60
+    )
+    described = json.loads(done.stdout)
+    assert [kind["kind"] for kind in described["kinds"]["kinds"]] == ["similar", "interpolate", "random", "noop"]
+    assert described["openapi"]["info"]["title"] == "LiGAN backend"

@@ -1,0 +1,99 @@
+import threading
+
+import pytest
+
+from backend_container.reporter import Report, Reporter
+from ligan.problem import Problem
+from ligan.wire.job import Done, Ready
+from tests.backend_container.builders import wait_until
+
+
+class Line:
+    """In place of `ligan.web.client.Client`: notes what is sent; `trouble` maps a path to what it raises, in turn."""
+
+    def __init__(self, **trouble):
+        self.trouble = {"/" + path.replace("_", "-"): list(problems) for path, problems in trouble.items()}
+        self.sent = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def post(self, path, message, answer):
+        self._take(path)
+        return answer()
+
+    def put_bytes(self, path, body):
+        self._take(path.partition("/artifacts")[1] + "/" + body.decode())
+
+    def _take(self, path):
+        self.open.wait()
+        problems = self.trouble.get(path)
+        if problems:
+            raise problems.pop(0)
+        self.sent.append(path)
+
+
+def report(path, supersedes=None, **artifacts):
+    return Report(path, Done(), {name: body.encode() for name, body in artifacts.items()}, supersedes)
+
+
+def send(line, *reports, patience_s=30):
+    reporter = Reporter(line, patience_s)
+    for one in reports:
+        reporter.post(one)
+    assert reporter.drain(20)
+    return line.sent
+
+
+def test_reports_go_out_in_order_and_artifacts_before_what_speaks_of_them():
+    sent = send(Line(), Report("/on-ready", Ready()), report("/on-result", a="one", b="two"), report("/on-error"))
+    assert sent == ["/on-ready", "/artifacts/one", "/artifacts/two", "/on-result", "/on-error"]
+
+
+AWAY = Problem("unreachable", "connection refused")
+
+
+def test_a_report_is_sent_again_until_the_daemon_is_back_and_others_wait_behind_it():
+    assert send(Line(on_ready=[AWAY, AWAY]), report("/on-ready"), report("/on-result")) == ["/on-ready", "/on-result"]
+
+
+def test_an_artifact_is_sent_again_too():
+    line = Line()
+    line.trouble["/artifacts/one"] = [AWAY]
+    assert send(line, report("/on-result", a="one")) == ["/artifacts/one", "/on-result"]
+
+
+@pytest.mark.parametrize(("slug", "level"), [("stale-report", "INFO"), ("not-authorised", "ERROR")])
+def test_a_refused_report_is_dropped_and_the_next_one_goes_out(slug, level, caplog):
+    caplog.set_level("INFO")
+    refusal = Problem(slug, "no")
+    assert send(Line(on_result=[refusal]), report("/on-result"), report("/on-error")) == ["/on-error"]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (level, f"/on-result was dropped: {slug}: no")
+    ]
+
+
+def test_patience_has_an_end():
+    assert send(Line(on_ready=[AWAY]), report("/on-ready"), report("/on-result"), patience_s=0) == ["/on-result"]
+
+
+def test_only_the_newest_of_progress_that_waits_is_sent():
+    line = Line()
+    line.open.clear()
+    reporter = Reporter(line, 30)
+    reporter.post(report("/first"))
+    wait_until(lambda: not reporter.drain(0) and not reporter._waiting, "the first report is on its way")
+    for path, mark in (("/a1", "a"), ("/a2", "a"), ("/b1", "b"), ("/b2", "b"), ("/end", None), ("/b3", "b")):
+        reporter.post(report(path, mark))
+    line.open.set()
+    assert reporter.drain(20)
+    assert line.sent == ["/first", "/a2", "/b2", "/end", "/b3"]
+
+
+def test_draining_says_when_it_was_not_enough():
+    line = Line()
+    line.open.clear()
+    reporter = Reporter(line, 30)
+    reporter.post(report("/on-ready"))
+    assert not reporter.drain(0.01)
+    line.open.set()
+    assert reporter.drain(20)

@@ -1,0 +1,133 @@
+from concurrent.futures import Future
+
+import pytest
+
+from backend_container.loading import Models
+from backend_container.models.engine import ModelError
+from backend_container.models.fake import FakeDetector, FakeEngine
+from backend_container.outcome import outcome
+from backend_container.queue import Ticket
+from backend_container.tasks import REGISTRY
+from backend_container.worker import Worker
+from ligan.problem import Problem
+from ligan.wire.image import FaceState, Look
+from tests.backend_container.builders import ONE_FACE, OTHER_FACE, PASSER_BY, Shelf, fake_models, file_of, order, photo
+
+
+def ticket_of(one):
+    return Ticket(one, REGISTRY.work(one))
+
+
+def failing(error):
+    def fail():
+        raise error
+
+    return Models(FakeEngine(fail), FakeDetector())
+
+
+def settle(models, one, posted=None, fetch=None):
+    """What the daemon is told in the end, as the queue's executor would settle it."""
+    ticket, future = ticket_of(one), Future()
+    worker = Worker(models, fetch or Shelf().fetch, (posted if posted is not None else []).append, patience_s=0)
+    try:
+        future.set_result(worker.perform(ticket))
+    except (Problem, RuntimeError, MemoryError) as error:
+        future.set_exception(error)
+    return outcome(ticket, future)
+
+
+def test_progress_is_posted_from_the_first_to_the_last_reading():
+    posted, one = [], order("random", count=4)
+    settle(fake_models(), one, posted)
+    assert [(report.path, report.message.seq) for report in posted] == [("/on-progress", n) for n in range(len(posted))]
+    assert (posted[0].message.percent, posted[-1].message.percent) == (0, 100)
+    assert {(report.message.task_id, report.message.attempt) for report in posted} == {(one.task_id, 1)}
+
+
+def test_only_the_first_reading_must_reach_the_daemon():
+    posted, one = [], order("random", count=4)
+    settle(fake_models(), one, posted)
+    assert [report.supersedes for report in posted] == [None] + [(one.task_id, 1)] * (len(posted) - 1)
+
+
+def test_the_ticket_shows_how_far_it_is():
+    one = order("random", count=2)
+    ticket = ticket_of(one)
+    Worker(fake_models(), Shelf().fetch, lambda report: None, 0).perform(ticket)
+    assert ticket.task().progress == 100
+
+
+@pytest.mark.parametrize(
+    ("error", "slug", "detail"),
+    [
+        (Problem("no-face", "Send another photo."), "no-face", "Send another photo."),
+        (ModelError("face-not-readable", "The face is covered."), "face-not-readable", "The face is covered."),
+        (ModelError("of-a-new-kind", "Do this."), "internal-error", "Do this."),
+    ],
+)
+def test_known_problems_reach_the_daemon_in_their_own_words(error, slug, detail):
+    report = settle(failing(error), order("random", attempt=3))
+    assert (report.path, report.message.attempt) == ("/on-error", 3)
+    assert (report.message.problem.slug, report.message.problem.detail) == (slug, detail)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("index 5 out of range"), MemoryError()])
+def test_the_unforeseen_is_logged_and_told_without_its_inside(error, caplog):
+    report = settle(failing(error), order("random"))
+    assert report.message.problem.slug == "internal-error"
+    assert type(error).__name__ in report.message.problem.detail
+    assert "index 5" not in report.message.problem.detail
+    assert caplog.records[-1].exc_info[1] is error
+
+
+def test_a_ticket_cancelled_before_it_ran_is_reported_so():
+    ticket, future = ticket_of(order("random")), Future()
+    future.cancel()
+    report = outcome(ticket, future)
+    assert (report.path, report.message.problem.slug) == ("/on-error", "cancelled")
+
+
+def test_cancelling_wins_over_a_result_that_was_nearly_there():
+    one = order("random", count=1)
+    ticket = ticket_of(one)
+    models = Models(FakeEngine(ticket.cancelled.set), FakeDetector())
+    with pytest.raises(Problem) as caught:
+        Worker(models, Shelf().fetch, lambda report: None, 0).perform(ticket)
+    assert caught.value.slug == "cancelled"
+
+
+def test_a_photo_is_fetched_again_while_the_daemon_is_away():
+    shelf, tries = Shelf(), []
+    image = shelf.add(file_of(photo(ONE_FACE)))
+
+    def fetch(sha256):
+        tries.append(sha256)
+        if len(tries) < 3:
+            raise Problem("unreachable", "connection refused")
+        return shelf.fetch(sha256)
+
+    one = order("similar", [image], image=image.image_id, count=1)
+    report = Worker(fake_models(), fetch, lambda report: None, patience_s=30).perform(ticket_of(one))
+    assert report.path == "/on-result"
+    assert len(tries) == 3
+
+
+def look(face=None, *faces):
+    shelf = Shelf()
+    image = shelf.add(file_of(photo(*faces)))
+    return Worker(fake_models(), shelf.fetch, lambda report: None, 0).look(Look(sha256=image.sha256, face=face))
+
+
+def test_looking_shows_the_face_that_tasks_will_use():
+    found = look(None, ONE_FACE, PASSER_BY)
+    assert (found.state, found.count) == (FaceState.FOUND, 1)
+    assert (found.box.left, found.box.top, found.box.right, found.box.bottom) == ONE_FACE[:4]
+    assert look(2, ONE_FACE, OTHER_FACE).box.left == OTHER_FACE[0]
+    assert look(2, ONE_FACE, OTHER_FACE).count == 2
+
+
+@pytest.mark.parametrize(("faces", "slug"), [((), "no-face"), ((ONE_FACE, OTHER_FACE), "several-faces")])
+def test_looking_says_what_tasks_would_say(faces, slug):
+    with pytest.raises(Problem) as caught:
+        look(None, *faces)
+    assert caught.value.slug == slug

@@ -1,0 +1,46 @@
+"""One running system for all tests of this folder that only need some system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from ligan.page import Page
+from tests.system.photos import portrait
+from tests.system.running import System, ligan_up
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with ligan_up(tmp_path_factory.mktemp("state")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(system: System) -> Iterator[Page]:
+    """A new person's page without a backend."""
+    page = Page(system.url)
+    yield page
+    page.http.close()
+
+
+@pytest.fixture(scope="session")
+def ready_page(system: System) -> Iterator[Page]:
+    """A page whose backend is ready."""
+    page = Page(system.url)
+    page.wait_ready()
+    yield page
+    page.http.close()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A real face as JPEG bytes."""
+    return portrait("JPEG")
+
+
+@pytest.fixture(scope="session")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)

@@ -1,0 +1,124 @@
+"""The page as a person uses it, in real Chromium; the screenshots stay in tests/artifacts/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.system.browser import chromium
+from tests.system.photos import portrait, two_people
+from tests.system.running import ROOT, System
+
+ARTIFACTS = ROOT / "tests" / "artifacts"
+READY_MS = 90_000
+RESULT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, system: System) -> Iterator[Page]:
+    """A fresh person's page; the test fails when the page logs an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(system.url)
+    yield page
+    context.close()
+    assert not errors
+
+
+def _pick(page: Page, body: bytes, name: str = "photo.jpg") -> None:
+    files = {"name": name, "mimeType": "image/jpeg", "buffer": body}
+    page.get_by_test_id("photo-input").first.set_input_files(files=[files])  # type: ignore[list-item]
+
+
+def _generate(page: Page) -> None:
+    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
+    page.get_by_test_id("generate").click()
+
+
+def test_the_main_job(page: Page) -> None:
+    expect(page.get_by_test_id("generate")).to_be_disabled()
+    expect(page.get_by_test_id("generate-reason")).not_to_be_empty()
+    _pick(page, portrait("JPEG"))
+    _generate(page)
+    results = page.get_by_test_id("result-image")
+    expect(results).to_have_count(16, timeout=RESULT_MS)
+    loaded = "images => images.every(image => image.complete && image.naturalWidth === 128)"
+    page.wait_for_function(f"({loaded})([...document.querySelectorAll('[data-testid=results] img')])")
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / "main-job.png", full_page=True)
+    first = _sources(page)
+    page.get_by_test_id("next-page").click()
+    expect(page.get_by_test_id("page-number")).to_contain_text("2")
+    expect(results).to_have_count(16, timeout=RESULT_MS)
+    page.wait_for_function(f"({loaded})([...document.querySelectorAll('[data-testid=results] img')])")
+    assert not set(first) & set(_sources(page))
+    page.get_by_test_id("previous-page").click()
+    expect(page.get_by_test_id("page-number")).to_contain_text("1")
+    assert _sources(page) == first
+
+
+def _sources(page: Page) -> list[str]:
+    return [str(image.get_attribute("src")) for image in page.locator("[data-testid=results] img").all()]
+
+
+def test_a_reload_keeps_results_and_backend(page: Page) -> None:
+    _pick(page, portrait("JPEG"))
+    _generate(page)
+    expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
+    before = _sources(page)
+    page.reload()
+    expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
+    assert _sources(page) == before
+
+
+def test_errors_are_sentences(page: Page) -> None:
+    _pick(page, b"this is no photo", "letter.jpg")
+    error = page.get_by_test_id("error")
+    expect(error).to_contain_text("not an image", timeout=20_000)
+    expect(page.get_by_test_id("generate")).to_be_disabled()
+
+
+def test_one_of_several_faces_is_chosen(page: Page) -> None:
+    _pick(page, portrait("JPEG"))  # so that a backend is there to look for faces
+    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
+    _pick(page, two_people(), "two.png")
+    chooser = page.get_by_role("button", name="left")
+    expect(chooser.first).to_be_visible(timeout=20_000)
+    chooser.first.click()
+    _generate(page)
+    expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
+
+
+def test_it_fits_a_phone(browser: Browser, system: System) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(system.url)
+    expect(page.get_by_test_id("generate")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.close()
+
+
+def test_the_api_pages_render(browser: Browser, system: System) -> None:
+    page = browser.new_page()
+    for name, text in (("master-daemon", "start-of-interaction"), ("frontend", "uploads"), ("backend", "/tasks")):
+        page.goto(f"{system.url}{name}-api-docs")
+        expect(page.locator("#page")).to_contain_text(text, timeout=20_000)
+    page.close()
+
+
+def test_the_screenshot_shows_something() -> None:
+    """Runs after the main job of this file."""
+    shot = ARTIFACTS / "main-job.png"
+    assert shot.exists(), "test_the_main_job makes it"
+    assert Path(shot).stat().st_size > 20_000

@@ -1,0 +1,75 @@
+"""The same main job on a real multi-node Slurm, the daemon run by an ordinary user on the login node."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from ligan.page import Page
+from ligan.wire.image import FaceState
+from ligan.wire.task import TaskState
+from tests.cluster_fixture import SlurmCluster
+from tests.system.running import ligan_up
+
+_SITE = """
+[daemon]
+resource_manager = "slurm_cli"
+cluster_host = "{login}"
+
+[frontend]
+partition = "cpu"
+time_limit = "00:20:00"
+python = "{python}"
+prefix = {prefix}
+
+[backend]
+partition = "gpu"
+gres = "gpu:1"
+cpus = 2
+time_limit = "00:10:00"
+python = "{python}"
+prefix = {prefix}
+"""
+
+
+def test_the_main_job_runs_on_other_hosts(slurm_cluster: SlurmCluster, user_folder: Path, photo: bytes) -> None:
+    *environment, python = slurm_cluster.user_python()
+    prefix = "[" + ", ".join(f'"{word}"' for word in environment) + "]"
+    site = user_folder / "site.toml"
+    site.write_text(_SITE.format(login=slurm_cluster.login_address, python=python, prefix=prefix))
+    site.chmod(0o644)
+    command = slurm_cluster.user_argv(*environment, python, "-m", "ligan")
+    with ligan_up(user_folder / "state", "--config", str(site), command=command) as system:
+        page = Page(system.url)
+        session = page.wait_ready()
+        assert session.backend.ends_at is not None
+        places = _places(slurm_cluster)
+        upload = page.upload(photo)
+        assert upload.face.state is FaceState.FOUND
+        task = page.wait_task(page.submit("similar", image=upload.image_id))
+        assert task.state is TaskState.DONE, task
+        assert task.result is not None
+        assert len({page.image(image.image_id) for image in task.result.images}) == 16
+        assert Image.open(io.BytesIO(page.image(task.result.images[0].image_id))).size == (128, 128)
+        _assert_ordinary_user(system.process.pid)
+    frontend, backend = places["frontend"], places["backend"]
+    assert frontend[0] == "cpu"
+    assert backend[0] == "gpu"
+    assert "gpu:1" in backend[2].replace("gres/", "").replace("gres:", "")
+    assert {frontend[1], backend[1]} <= set(slurm_cluster.nodes)
+    assert frontend[1] != backend[1]
+    assert not _places(slurm_cluster), "Ctrl-C has to cancel the jobs"
+
+
+def _places(cluster: SlurmCluster) -> dict[str, tuple[str, str, str]]:
+    """(partition, node, generic resources) of our running jobs by role."""
+    listing = cluster.run_as_user("squeue", "--me", "--noheader", "--states=R", "--format=%j|%P|%N|%b")
+    rows = [line.split("|") for line in listing.splitlines() if line.startswith("ligan-")]
+    return {name.split("-")[1]: (partition, node, gres) for name, partition, node, gres in rows}
+
+
+def _assert_ordinary_user(pid: int) -> None:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert {Path(f"/proc/{child}").stat().st_uid for child in children} - {0}

@@ -1,0 +1,61 @@
+/** The service's event stream: named events in, facts out. */
+import type { Fact } from "./state";
+
+export const NAMES = ["on-ready", "on-queue", "on-progress", "on-result", "on-error"] as const;
+const CLOSED = 2; // EventSource.CLOSED
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 15000;
+
+export interface Listener {
+  /** The stream stands (again): read everything, events may have been missed. */
+  opened(): void;
+  /** The stream broke; it is being opened again. */
+  lost(): void;
+  fact(fact: Fact): void;
+  /** The service cannot replay what was missed: read everything. */
+  resync(): void;
+}
+
+/** What is used of an EventSource. */
+export interface Source extends EventTarget {
+  readonly readyState: number;
+  close(): void;
+}
+
+/**
+ * Listens until the returned function is called. The browser reopens a broken stream itself (with Last-Event-ID); a
+ * stream that was refused is closed for good, so that one is opened anew, at growing intervals.
+ */
+export function listen(url: string, listener: Listener, open: (url: string) => Source = (at) => new EventSource(at)): () => void {
+  let retryMs = FIRST_RETRY_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let source = connect();
+
+  function connect(): Source {
+    const stream = open(url);
+    stream.addEventListener("open", () => {
+      retryMs = FIRST_RETRY_MS;
+      listener.opened();
+    });
+    stream.addEventListener("error", () => {
+      listener.lost();
+      if (stream.readyState === CLOSED) timer = setTimeout(again, retryMs);
+    });
+    stream.addEventListener("resync", () => listener.resync());
+    for (const name of NAMES) stream.addEventListener(name, (event) => listener.fact(read(name, event)));
+    return stream;
+  }
+
+  function again(): void {
+    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+    source = connect();
+  }
+
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
+}
+
+const read = (name: (typeof NAMES)[number], event: Event): Fact =>
+  ({ name, data: JSON.parse((event as MessageEvent<string>).data) }) as Fact;

@@ -1,0 +1,99 @@
+/** Photos in the slots of the scenarios: picked, uploading, waiting for a choice of face, or ready. */
+import { reactive } from "vue";
+import { imageUrl, upload } from "./api";
+import { fileProblem, ProblemError, slug } from "./problem";
+import type { Problem } from "./problem";
+import type { Box, Face } from "./wire";
+import type { SlotState } from "./words";
+
+interface Picked {
+  file: File;
+  /** Address of the picture to show. */
+  preview: string;
+}
+
+export type Photo =
+  | ({ state: "uploading"; abort: AbortController } & Picked)
+  | ({ state: "choosing"; faces: Box[] } & Picked)
+  | { state: "ready"; file: File | null; preview: string; name: string; imageId: string; width: number; height: number; face: Face | null };
+
+/** By slot id. */
+export const photos = reactive<Record<string, Photo>>({});
+
+export const slotState = (slotId: string): SlotState => photos[slotId]?.state ?? "empty";
+export const readyId = (slotId: string): string | null => {
+  const photo = photos[slotId];
+  return photo?.state === "ready" ? photo.imageId : null;
+};
+
+/** Shows and uploads a picked file; the slot is empty again when that fails. Returns what went wrong, if anything did. */
+export async function pick(slotId: string, file: File): Promise<Problem | null> {
+  clear(slotId); // what stands in a slot is what was picked last, or nothing
+  const refused = fileProblem(file);
+  if (refused) return refused;
+  return send(slotId, { file, preview: URL.createObjectURL(file) }, null);
+}
+
+/** Sends the same file again with the face that the person chose (from 1 at the left). */
+export async function chooseFace(slotId: string, face: number): Promise<Problem | null> {
+  const photo = photos[slotId];
+  return photo?.state === "choosing" ? send(slotId, { file: photo.file, preview: photo.preview }, face) : null;
+}
+
+async function send(slotId: string, picked: Picked, face: number | null): Promise<Problem | null> {
+  const abort = new AbortController();
+  put(slotId, { state: "uploading", abort, ...picked });
+  try {
+    const image = await upload(picked.file, face, abort.signal);
+    if (abort.signal.aborted) return null;
+    const { image_id: imageId, width, height, face: found } = image;
+    put(slotId, { state: "ready", ...picked, name: picked.file.name, imageId, width, height, face: found });
+    return null;
+  } catch (error) {
+    if (abort.signal.aborted) return null; // replaced or removed meanwhile: the slot is another's now
+    if (!(error instanceof ProblemError)) throw error;
+    return offerFaces(slotId, picked, error.problem);
+  }
+}
+
+/** Several faces are a question, not a failure. */
+function offerFaces(slotId: string, picked: Picked, problem: Problem): Problem | null {
+  if (slug(problem) !== "several-faces" || !problem.faces?.length) {
+    clear(slotId);
+    return problem;
+  }
+  put(slotId, { state: "choosing", ...picked, faces: problem.faces });
+  return null;
+}
+
+/** A task found several faces on a photo that was uploaded before any backend could look: ask now. True when asked. */
+export function askForFace(slotIds: string[], problem: Problem): boolean {
+  if (slug(problem) !== "several-faces" || !problem.faces?.length) return false;
+  const fits = slotIds.filter((id) => problem.image_id === undefined || readyId(id) === problem.image_id);
+  const photo = fits.length === 1 ? photos[fits[0]!] : undefined;
+  if (photo?.state !== "ready" || !photo.file) return false;
+  put(fits[0]!, { state: "choosing", file: photo.file, preview: photo.preview, faces: problem.faces });
+  return true;
+}
+
+/** Puts an image that the service already has into a slot. */
+export function useImage(slotId: string, imageId: string, name: string, width = 0, height = 0): void {
+  put(slotId, { state: "ready", file: null, preview: imageUrl(imageId), name, imageId, width, height, face: null });
+}
+
+export function clear(slotId: string): void {
+  release(photos[slotId], null);
+  delete photos[slotId];
+}
+
+function put(slotId: string, photo: Photo): void {
+  release(photos[slotId], photo.preview);
+  photos[slotId] = photo;
+}
+
+/** Stops an upload and frees the preview of a photo that is replaced, unless the new one shows the same. */
+function release(photo: Photo | undefined, kept: string | null): void {
+  if (!photo || photo.preview === kept) return;
+  if (photo.state === "uploading") photo.abort.abort();
+  if (photo.preview.startsWith("blob:")) URL.revokeObjectURL(photo.preview);
+}

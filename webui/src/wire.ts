@@ -1,0 +1,99 @@
+/** Messages of the public API, as `ligan/wire` defines them. Times are Unix seconds, boxes pixels. */
+import type { Problem } from "./problem";
+
+export type BackendState =
+  | "NONE" | "REQUESTED" | "SUBMITTING" | "PENDING" | "STARTING" | "READY" | "DRAINING" | "ENDED";
+
+export interface Backend {
+  state: BackendState;
+  ready: boolean;
+  generation: number;
+  reason: string;
+  expected_start: number | null;
+  ends_at: number | null;
+}
+
+export interface Session {
+  session_id: string;
+  backend: Backend;
+}
+
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+  score: number;
+}
+
+export interface Face {
+  state: "found" | "pending";
+  box: Box | null;
+  count: number | null;
+}
+
+export interface Upload {
+  image_id: string;
+  width: number;
+  height: number;
+  face: Face;
+}
+
+export interface TaskKind {
+  kind: string;
+  title: string;
+  description: string;
+  params: JsonSchema;
+  time_request_s: number;
+  hidden?: boolean;
+}
+
+export type TaskState = "queued" | "running" | "done" | "failed" | "cancelled";
+export type Params = Record<string, unknown>;
+
+export interface NewTask {
+  kind: string;
+  params: Params;
+}
+
+export interface ResultImage {
+  image_id: string;
+  width: number;
+  height: number;
+  caption?: string;
+}
+
+export interface Task extends NewTask {
+  task_id: string;
+  state: TaskState;
+  progress: number;
+  eta_s: number | null;
+  result: { images: ResultImage[] } | null;
+  error: Problem | null;
+}
+
+/** The part of JSON Schema (2020-12) that parameters of tasks use. */
+export interface JsonSchema {
+  type?: string;
+  format?: string;
+  title?: string;
+  description?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  enum?: unknown[];
+  const?: unknown;
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
+}
