@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from typing import IO
@@ -19,8 +21,13 @@ MAX_SIDE = 2048
 """Longer photos are scaled down to this many pixels: faces are rendered at 128, and every copy travels."""
 MIN_SIDE = 64
 """Below this no face can be made out."""
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "JPEG2000")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
+_DAMAGE = (
+    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError),
+    *(TypeError, LookupError, ArithmeticError, struct.error, zlib.error),
+)
+"""What Pillow's decoders and its EXIF reader let through when a file is damaged."""
 _ADVICE = "Use a photo saved as JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC."
 
 
@@ -52,21 +59,24 @@ def read_photo(file: IO[bytes]) -> Photo:
 
 
 def _open(file: IO[bytes]) -> ImageFile.ImageFile:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's bomb warning: our own limit is checked next
+            return Image.open(file, formats=_formats(file))  # reads the head only
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except (UnidentifiedImageError, *_DAMAGE) as error:
+        raise Problem("not-an-image", f"The file is not an image, or a damaged one. {_ADVICE}") from error
+
+
+def _formats(file: IO[bytes]) -> tuple[str, ...]:
+    """Pillow's names of the formats to try; it knows HEIF only once that is registered."""
     head = file.read(32)
     file.seek(0)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         _register_heif()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's bomb warning: our own limit is checked next
-            return Image.open(file, formats=(*_FORMATS, *_HEIF_FORMATS))  # reads the head only
-    except Image.DecompressionBombError as error:
-        raise _too_many_pixels() from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise Problem("not-an-image", f"The file is not an image, or a damaged one. {_ADVICE}") from error
-
-
-_HEIF_FORMATS = ("HEIF", "AVIF")
+        return (*_FORMATS, "HEIF")
+    return _FORMATS
 
 
 @cache
@@ -100,7 +110,7 @@ def _upright(image: ImageFile.ImageFile) -> Image.Image:
         image.load()
         small = _scaled(image)
         return _rgb(ImageOps.exif_transpose(small))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (Image.DecompressionBombError, *_DAMAGE) as error:
         raise Problem("not-an-image", f"The image is damaged or cut off; send it again. {_ADVICE}") from error
 
 
@@ -109,10 +119,14 @@ def _scaled(image: Image.Image) -> Image.Image:
     if ratio >= 1:
         return image
     size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
-    base = image if image.mode in ("RGB", "RGBA", "L", "CMYK", "I;16") else image.convert("RGBA")
-    small = base.resize(size, Image.Resampling.BOX if image.mode == "I;16" else Image.Resampling.LANCZOS)
+    base = image if image.mode in ("RGB", "RGBA", "L", "CMYK", "I", "F") else image.convert(_mode_to_scale(image.mode))
+    small = base.resize(size, Image.Resampling.BOX if base.mode in ("I", "F") else Image.Resampling.LANCZOS)
     small.info = image.info
     return small
+
+
+def _mode_to_scale(mode: str) -> str:
+    return "I" if mode.startswith("I;") else "RGBA"
 
 
 def _rgb(image: Image.Image) -> Image.Image:

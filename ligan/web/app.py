@@ -46,6 +46,7 @@ def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.register_error_handler(Problem, lambda problem: problem_response(problem.document))
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(Exception, _unexpected)
     return app
 
@@ -81,6 +82,10 @@ def _http_error(error: HTTPException) -> Response:
         return make_response(error.response)
     slug = _HTTP_SLUGS.get(status, "malformed-request" if status < 500 else "internal-error")
     return problem_response(Problem(slug, error.description or HTTPStatus(status).phrase).document)
+
+
+def _too_deep(_error: RecursionError) -> Response:
+    return problem_response(Problem("malformed-request", "The JSON is nested too deeply to be meant.").document)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -33,3 +33,17 @@ def test_describing_gives_the_kinds_and_the_api():
     described = json.loads(done.stdout)
     assert [kind["kind"] for kind in described["kinds"]["kinds"]] == ["similar", "interpolate", "random", "noop"]
     assert described["openapi"]["info"]["title"] == "LiGAN backend"
+
+
+def test_a_thread_that_dies_takes_the_backend_with_it():
+    code = (
+        "import sys, threading; sys.argv = ['backend']; import backend_container.__main__ as entry\n"
+        "def serve():\n"
+        "    threading.Thread(target=lambda: 1 / 0).start()\n"
+        "    threading.Event().wait()\n"
+        "entry._serve = serve\n"
+        "entry.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr

@@ -1,11 +1,14 @@
 """A whole backend as the daemon starts it: a process with its bootstrap document on standard input."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+import skimage.data
 
 from backend_container import png
+from backend_container.models.loader import WEIGHTS
 from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.wire.image import Face, ImageRef, Look, Origin
@@ -108,18 +111,19 @@ def test_a_result_outlasts_a_daemon_that_is_away(daemon, start):
     assert daemon.wait_for("on-result")[0]["task_id"] == one.task_id
 
 
-def test_sigterm_ends_a_backend_in_the_middle_of_a_task(daemon, start):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_backend_in_the_middle_of_a_task(daemon, start, number):
     process = start(engine="fake")
     daemon.wait_for("on-ready")
     daemon.backend.post("/tasks", order(seconds=600.0), TaskAccepted)
     daemon.wait_for("on-progress")
-    process.terminate()
+    process.send_signal(number)
     assert end(process)[0] == 0
 
 
 def test_missing_weights_end_the_backend_with_a_clear_line(daemon, start, tmp_path):
     nowhere = str(tmp_path / "nowhere")
-    code, log = end(start(engine="stylegan2", weights=nowhere, device="cpu"))
+    code, log = end(start(engine="appearance", weights=nowhere, device="cpu"))
     assert code == 1
     assert "The models cannot be loaded: weights-missing" in log
     assert daemon.named("register")
@@ -141,6 +145,31 @@ def test_a_backend_without_a_daemon_ends_when_its_lease_is_over(start, daemon):
     code, log = end(start(document.model_dump_json()))
     assert code == 1
     assert "The daemon does not take this job: unreachable" in log
+
+
+def test_an_address_of_another_host_cannot_be_listened_on(start):
+    code, log = end(start(engine="fake", bind_host="192.0.2.1"))  # reserved for documentation (RFC 5737)
+    assert code == 1
+    assert "Cannot assign requested address" in log
+
+
+def test_a_real_photo_gets_its_page_from_the_shipped_engine(daemon, start):
+    if not (WEIGHTS / "appearance" / "config.json").exists():
+        pytest.skip("the appearance engine's weights are not in this checkout")
+    start(engine="appearance", device="cpu")
+    daemon.wait_for("on-ready")
+    data = file_of(skimage.data.astronaut())
+    daemon.artifacts[png.sha256(data)] = data
+    image = ImageRef(image_id=new_id("i"), sha256=png.sha256(data), origin=Origin.UPLOAD)
+    face = daemon.backend.post("/faces", Look(sha256=image.sha256), Face)
+    assert (face.count, face.box.left < 224 < face.box.right) == (1, True)
+    for _ in range(2):
+        daemon.backend.post("/tasks", order("similar", [image], image=image.image_id, count=2), TaskAccepted)
+    first, second = daemon.wait_for("on-result", 2)
+    assert len({shown["sha256"] for shown in first["images"]}) == 2
+    assert first["images"] == second["images"]
+    pages = [png.decode(daemon.artifacts[shown["sha256"]]) for shown in first["images"]]
+    assert [page.shape for page in pages] == [(128, 128, 3)] * 2
 
 
 @pytest.mark.parametrize("document", ["", "hello", '{"token": "not-to-be-seen"}'])

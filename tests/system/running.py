@@ -28,8 +28,8 @@ class System:
     state_dir: Path
 
     def interrupt(self) -> int:
-        """Ctrl-C; the exit code once it has stopped."""
-        self.process.send_signal(signal.SIGINT)
+        """Ctrl-C, which a terminal sends to the whole process group; the exit code once it has stopped."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(STOP_TIMEOUT)
 
 
@@ -56,11 +56,13 @@ def ligan_up(
         start_new_session=True,
     )
     try:
-        yield System(process, _url(process), state_dir)
+        system = System(process, _url(process), state_dir)
+        try:
+            yield system
+        finally:
+            if process.poll() is None:
+                system.interrupt()
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(STOP_TIMEOUT)
         assert process.stdout is not None
         process.stdout.close()
 

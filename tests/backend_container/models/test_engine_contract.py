@@ -23,7 +23,12 @@ def engine(request, stylegan2_directory) -> Engine:
 
 @pytest.fixture(scope="module")
 def faces(engine):
-    return engine.sample(seed=5, count=4)
+    return engine.sample(seed=5, count=2)
+
+
+@pytest.fixture(scope="module")
+def photos(engine, faces):
+    return engine.synthesize(faces)
 
 
 def test_it_is_called_what_it_is_loaded_by(engine):
@@ -31,15 +36,15 @@ def test_it_is_called_what_it_is_loaded_by(engine):
 
 
 def test_random_faces_have_the_engines_shape(engine, faces):
-    assert faces.shape == (4, *engine.latent_shape)
+    assert faces.shape == (2, *engine.latent_shape)
     assert faces.dtype == np.float32
     assert np.isfinite(faces).all()
 
 
 def test_the_nth_random_face_depends_on_seed_and_n_alone(engine, faces):
-    assert np.array_equal(engine.sample(5, 2), faces[:2])
-    assert not np.array_equal(engine.sample(6, 2), faces[:2])
-    assert len(np.unique(faces.reshape(4, -1), axis=0)) == 4
+    assert np.array_equal(engine.sample(5, 5)[:2], faces)
+    assert not np.array_equal(engine.sample(6, 2), faces)
+    assert not np.array_equal(faces[0], faces[1])
 
 
 def test_the_mean_is_a_latent_that_renders(engine):
@@ -48,18 +53,15 @@ def test_the_mean_is_a_latent_that_renders(engine):
     assert engine.synthesize(engine.mean[None]).std() > 0
 
 
-def test_photos_are_rgb_bytes_of_the_engines_resolution(engine, faces):
-    photos = engine.synthesize(faces)
-    assert photos.shape == (4, engine.resolution, engine.resolution, 3)
+def test_photos_are_rgb_bytes_of_the_engines_resolution(engine, photos):
+    assert photos.shape == (2, engine.resolution, engine.resolution, 3)
     assert photos.dtype == np.uint8
-    assert len(np.unique(photos.reshape(4, -1), axis=0)) == 4
+    assert not np.array_equal(photos[0], photos[1])
 
 
-def test_the_same_latent_gives_the_same_bytes_alone_or_in_company(engine, faces):
-    together = engine.synthesize(faces)
-    assert np.array_equal(engine.synthesize(faces), together)
-    assert np.array_equal(np.concatenate([engine.synthesize(face[None]) for face in faces]), together)
-    assert np.array_equal(engine.synthesize(faces[::-1]), together[::-1])
+def test_the_same_latent_gives_the_same_bytes_alone_or_in_company(engine, faces, photos):
+    assert np.array_equal(engine.synthesize(faces[:1]), photos[:1])
+    assert np.array_equal(engine.synthesize(faces[[1, 0, 1]]), photos[[1, 0, 1]])
 
 
 def test_none_asked_for_gives_none(engine, faces):
@@ -69,7 +71,7 @@ def test_none_asked_for_gives_none(engine, faces):
 
 def test_rendering_leaves_the_latents_alone(engine, faces):
     before = faces.copy()
-    engine.synthesize(faces)
+    engine.synthesize(faces[:1])
     engine.space.project(faces)
     assert np.array_equal(faces, before)
 
@@ -86,22 +88,22 @@ def test_coordinates_survive_lift_and_project(engine):
 def test_projecting_twice_loses_no_more_than_once(engine, faces):
     space = engine.space
     once = space.lift(space.project(faces))
-    assert space.project(faces).shape == (4, space.dimension)
+    assert space.project(faces).shape == (2, space.dimension)
     assert space.project(faces).dtype == np.float32
     np.testing.assert_allclose(space.lift(space.project(once)), once, atol=0.01 * np.abs(once).max())
 
 
 def test_neighbours_render_and_the_nth_of_a_page_is_always_the_same(engine, faces):
-    page = neighbours(engine.space, faces[0], page=2, count=3, seed=1)
-    assert page.shape == (3, *engine.latent_shape)
+    page = neighbours(engine.space, faces[0], page=2, count=2, seed=1)
+    assert page.shape == (2, *engine.latent_shape)
     again = neighbours(engine.space, faces[0], page=2, count=1, seed=1)
     assert np.array_equal(engine.synthesize(again), engine.synthesize(page)[:1])
 
 
-def test_interpolation_starts_and_ends_at_the_two_photos(engine, faces):
-    photos = engine.synthesize(interpolate(faces[0], faces[1], 3))
-    assert np.array_equal(photos[[0, 2]], engine.synthesize(faces[:2]))
-    assert not np.array_equal(photos[1], photos[0])
+def test_interpolation_starts_and_ends_at_the_two_photos(engine, faces, photos):
+    steps = engine.synthesize(interpolate(faces[0], faces[1], 3))
+    assert np.array_equal(steps[[0, 2]], photos)
+    assert not np.array_equal(steps[1], photos[0])
 
 
 def test_a_photo_becomes_a_latent_the_same_each_time(engine):
