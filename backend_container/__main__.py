@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 import threading
-from typing import NoReturn
+from collections.abc import Callable
+from types import TracebackType
+
+log = logging.getLogger("backend_container")
 
 DESCRIPTION = """The backend of one session: model work in a job of its own.
 
@@ -20,27 +23,39 @@ code 1 when the daemon refuses it or its models cannot be loaded. It logs to sta
 
 def main() -> None:
     argparse.ArgumentParser(
-        "backend_container", None, DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+        "backend_container", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     ).parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: _leave(0))
+    _on_end(lambda: _leave(0))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.excepthook = _crash
+    threading.excepthook = lambda args: _crash(args.exc_type, args.exc_value, args.exc_traceback)
     try:
         _serve()
-    except SystemExit as refusal:
-        logging.getLogger(__name__).error("%s", refusal)
+    except (SystemExit, OSError) as refusal:
+        log.error("%s", refusal)
         _leave(1)
 
 
-def _serve() -> NoReturn:
+def _serve() -> None:
     # Flask and its kin are imported here, so that `--help` is quick and a SIGTERM meanwhile is heeded.
     from backend_container.backend import Backend
     from backend_container.bootstrap import backend_bootstrap
 
     backend = Backend(backend_bootstrap(sys.stdin), _leave)
-    signal.signal(signal.SIGTERM, lambda *_: backend.end())
+    _on_end(backend.end)
     backend.start()
-    threading.Event().wait()
-    raise AssertionError("this event is never set")
+    threading.Event().wait()  # for ever: signals are handled on this thread, which is free for them
+
+
+def _on_end(end: Callable[[], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end())
+
+
+def _crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """A thread that dies takes the backend with it: the daemon sees a job's end, but not that it limps."""
+    log.critical("This is a fault of LiGAN", exc_info=(kind, error or kind(), trace))
+    _leave(1)
 
 
 def _leave(code: int) -> None:

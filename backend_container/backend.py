@@ -72,7 +72,8 @@ class Backend:
     def _loaded(self, loading: Future[Worker]) -> None:
         error = loading.exception()
         if error is not None:
-            log.error("The models cannot be loaded: %s", error, exc_info=error)
+            log.error("Loading failed", exc_info=error)
+            log.error("The models cannot be loaded: %s", error)  # last, where the end of a job's log shows it
             self._leave(1)
             return
         log.info("ready; seconds since the process began: %s", self._phases.ended)

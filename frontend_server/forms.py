@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from ligan.problem import Problem
+from ligan.problem import Problem, invalid_parameters
 from ligan.wire.task import TaskKind, TaskKinds
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)  # JSON Schema would take 16.0, the backend does not
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
 
 
 def check(kinds: TaskKinds, kind: str, params: dict[str, Any]) -> None:
     """Raises Problem `unknown-task-kind` or `invalid-parameters` with one sentence for each finding."""
+    _check_numbers(params)
     _validate(_find(kinds, kind), params)
+
+
+def _check_numbers(params: dict[str, Any]) -> None:
+    # Python's reader takes NaN and Infinity, which JSON (RFC 8259) has not, and no minimum or maximum holds NaN back.
+    try:
+        json.dumps(params, allow_nan=False)
+    except ValueError as error:
+        raise invalid_parameters([("params", "NaN and Infinity are not numbers of JSON")]) from error
 
 
 def _find(kinds: TaskKinds, name: str) -> TaskKind:
@@ -25,12 +44,9 @@ def _find(kinds: TaskKinds, name: str) -> TaskKind:
 
 
 def _validate(kind: TaskKind, params: dict[str, Any]) -> None:
-    errors = sorted(Draft202012Validator(kind.params).iter_errors(params), key=lambda error: str(error.json_path))
-    if not errors:
-        return
-    findings = [{"where": _place(error), "what": error.message} for error in errors]
-    sentence = "; ".join(f"{finding['where']}: {finding['what']}" for finding in findings)
-    raise Problem("invalid-parameters", f"{sentence}. The API pages at /docs list what is taken.", errors=findings)
+    errors = sorted(_Validator(kind.params).iter_errors(params), key=lambda error: str(error.json_path))
+    if errors:
+        raise invalid_parameters((_place(error), error.message) for error in errors)
 
 
 def _place(error: ValidationError) -> str:

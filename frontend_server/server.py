@@ -9,12 +9,13 @@ from pathlib import Path
 from flask import Response, request, send_from_directory
 from flask_openapi3 import FileStorage
 from pydantic import BaseModel, Field
+from werkzeug import datastructures
 
 from frontend_server import forms
 from frontend_server.photo import read_photo
 from ligan.ids import TaskId
 from ligan.intervals import MAX_BODY
-from ligan.problem import Problem
+from ligan.problem import Problem, invalid_parameters
 from ligan.web.app import APIBlueprint, OpenAPI, make_app, reply
 from ligan.web.client import Client
 from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
@@ -28,7 +29,7 @@ class UploadForm(BaseModel):
     """multipart/form-data; a file name is never used for anything."""
 
     file: FileStorage = Field(description="The photo")
-    face: int | None = Field(None, ge=1, description="Which face, counted from the left, when there are several")
+    face: int | None = Field(None, ge=1, le=99, description="Which face, counted from the left, when there are several")
 
 
 class TaskPath(BaseModel):
@@ -65,11 +66,11 @@ def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
     def upload(form: UploadForm) -> Response:
         """Takes JPEG, PNG, WebP, TIFF, BMP, GIF and HEIC of up to 25 MB and 50 million pixels."""
         session_id = _session_id()
-        photo = read_photo(form.file.stream)
+        photo = read_photo(_file().stream)
         sha256 = hashlib.sha256(photo.png).hexdigest()
         daemon.put_bytes(f"/artifacts/{sha256}", photo.png)
         new = NewImage(session_id=session_id, sha256=sha256, width=photo.width, height=photo.height, face=form.face)
-        return reply(daemon.post("/images", new, Upload), 201)
+        return reply(_admit(daemon, new), 201)
 
     @api.get("/tasks/kinds", summary="The kinds of tasks with their parameters", responses={"200": TaskKinds})
     def task_kinds() -> Response:
@@ -95,6 +96,23 @@ def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
         return reply(daemon.delete(f"/tasks/{path.task_id}", Task, {"session_id": _session_id()}), 202)
 
     return api
+
+
+def _file() -> datastructures.FileStorage:
+    # The form's check lets a text field pass for a file.
+    if "file" not in request.files:
+        raise invalid_parameters([("file", "Send the photo as a file, not as text")])
+    return request.files["file"]
+
+
+def _admit(daemon: Client, new: NewImage) -> Upload:
+    try:
+        return daemon.post("/images", new, Upload)
+    except Problem as problem:
+        if problem.slug != "several-faces":
+            raise
+        # The faces' boxes count in pixels of our copy, which may be smaller than the file.
+        raise problem.extended(width=new.width, height=new.height) from problem
 
 
 def _session_id() -> str:

@@ -8,25 +8,30 @@ import os
 import secrets
 from pathlib import Path
 
+_LENGTH = 32  # bytes, as many as the hash's
+
 
 def load_secret(path: Path) -> bytes:
     """The installation's secret, made on first use; the file must be its owner's alone.
 
-    Raises PermissionError when others may read the file.
+    Raises PermissionError when others may read the file, OSError when it was cut off: anybody could guess that.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _read_secret(path)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
+        file.write(secrets.token_bytes(_LENGTH))
     return _read_secret(path)
 
 
 def _read_secret(path: Path) -> bytes:
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path} may be read by others; run: chmod 600 {path}")
-    return path.read_bytes()
+    secret = path.read_bytes()
+    if len(secret) < _LENGTH:
+        raise OSError(f"{path} holds {len(secret)} bytes instead of {_LENGTH}; delete it, and a new one is made.")
+    return secret
 
 
 def derive(secret: bytes, *names: str) -> str:

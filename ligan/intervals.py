@@ -43,3 +43,5 @@ MAX_BODY = MAX_UPLOAD + 64 * 1024
 """Bytes of any request body: an upload and its multipart framing."""
 MAX_OPEN_TASKS = 32
 """Tasks of one session that may wait or run; a page makes one at a time."""
+IDLE_WHILE_OTHERS_WAIT = 60
+"""A backend without task and page for so long is released when another session's waits for its place."""

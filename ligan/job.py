@@ -12,12 +12,13 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from pydantic import ValidationError
 
 from ligan import PROTOCOL
 from ligan.identity import answer
 from ligan.intervals import HEARTBEAT
 from ligan.problem import Problem
-from ligan.web.app import reply
+from ligan.web.app import invalid, reply
 from ligan.web.client import Client
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer, guard
 from ligan.web.serving import Server
@@ -54,7 +55,10 @@ class Home:
         app.add_url_rule("/healthz", view_func=lambda: reply(Done()), endpoint="healthz")
 
     def _answer(self) -> Response:
-        challenge = Challenge.model_validate_json(request.get_data())
+        try:
+            challenge = Challenge.model_validate_json(request.get_data())
+        except ValidationError as error:
+            raise invalid(error) from error
         return reply(ChallengeAnswer(answer=answer(self._token, challenge.challenge)))
 
     def register(self, server: Server) -> None:
@@ -75,7 +79,7 @@ class Home:
                 call()
                 return
             except Problem as problem:
-                if problem.slug != "unreachable" or time.monotonic() > deadline:
+                if _refused(problem) or time.monotonic() > deadline:
                     raise SystemExit(f"The daemon does not take this job: {problem}") from problem
                 time.sleep(0.2)
 
@@ -91,10 +95,15 @@ class Home:
                 heard = time.monotonic()
             except Problem as problem:
                 log.warning("heartbeat: %s", problem)
-                if problem.slug != "unreachable":
+                if _refused(problem):
                     break  # the daemon is there and says no: this job is not its own any more
             time.sleep(HEARTBEAT)
         stop()
+
+
+def _refused(problem: Problem) -> bool:
+    """Did the daemon say no? A fault of its own (5xx) says nothing of this job and passes."""
+    return problem.status < 500
 
 
 def _address_towards(url: str) -> str:

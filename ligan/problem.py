@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,7 +65,7 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's own word)
     Raises KeyError when `slug` is not in CATALOGUE, so that no kind goes undocumented.
     """
 
-    def __init__(self, slug: str, detail: str, **extensions: Any) -> None:  # noqa: ANN401 (JSON members)
+    def __init__(self, slug: str, detail: str, /, **extensions: Any) -> None:  # noqa: ANN401 (JSON members)
         status, title = CATALOGUE[slug]
         self.document = ProblemDocument.model_validate(
             {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail, **extensions}
@@ -78,8 +80,27 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's own word)
     def status(self) -> int:
         return self.document.status
 
+    def extended(self, **extensions: Any) -> Problem:  # noqa: ANN401 (JSON members)
+        """The same problem with further extension members."""
+        return Problem(self.slug, self.document.detail, **{**(self.document.model_extra or {}), **extensions})
+
     @classmethod
     def of(cls, document: ProblemDocument) -> Problem:
         """The exception of a document that came over the wire; an unknown kind becomes `internal-error`."""
         slug = document.slug if document.slug in CATALOGUE else "internal-error"
         return cls(slug, document.detail, **(document.model_extra or {}))
+
+
+_FINDINGS = 20
+_FINDING_LENGTH = 300
+
+
+def invalid_parameters(findings: Iterable[tuple[str, str]]) -> Problem:
+    """The problem with a sentence for each (place, finding), cut to what a person reads: a request may hold 25 MB."""
+    errors = [{"where": _cut(where), "what": _cut(what)} for where, what in islice(findings, _FINDINGS)]
+    sentence = "; ".join(f"{error['where']}: {error['what']}" for error in errors)
+    return Problem("invalid-parameters", f"{sentence}. The API pages at /docs list what is taken.", errors=errors)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _FINDING_LENGTH else f"{text[:_FINDING_LENGTH]}…"

@@ -62,7 +62,7 @@ class FrontendSettings(JobSettings):
 class BackendSettings(JobSettings):
     """`[backend]`: a model server job for each session."""
 
-    slots: int = 4
+    slots: int = 6
     cpus: int = 2
     idle_release_s: int = Field(600, ge=30, description="Without a task or an open page for so long, it is released")
     engine: str = Field("appearance", description="Face model: appearance or stylegan2")
@@ -90,10 +90,10 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text()))
+        return Settings.model_validate(tomllib.loads(path.read_bytes().decode()))
     except OSError as error:
         raise SettingsError(f"The site file cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"{path}:\n" + "\n".join(_explain(e["loc"], e["msg"]) for e in error.errors())) from error

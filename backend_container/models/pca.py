@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from backend_container.models.engine import Latents
 
@@ -48,6 +47,8 @@ class LatentPCA:
         """
         if len(latents) <= dimension:
             raise ValueError(f"{dimension} components need more than {dimension} latents, not {len(latents)}")
+        from sklearn.decomposition import PCA  # a second of import that only fitting needs
+
         pca = PCA(n_components=dimension, random_state=seed).fit(latents.reshape(len(latents), -1))
         deviations = np.sqrt(pca.explained_variance_)
         if deviations[-1] <= SMALLEST_DEVIATION * deviations[0]:

@@ -36,6 +36,8 @@ class Growth:
 
 
 DEFAULT_GROWTH = Growth()
+LIMIT = 2.0
+"""Standard deviations between the average face and a neighbour along any one direction, at most."""
 
 
 def page_radius(page: int, dimension: int, growth: Growth = DEFAULT_GROWTH) -> float:
@@ -83,15 +85,17 @@ def neighbours(
     which a photo leaves the faces that the model knows, and passing them on would give every filler of a lineup the
     same flaws and the suspect's own peculiarities.
 
-    A step of length r at a right angle to a face of length |x| ends at sqrt(|x|^2 + r^2): far pages would all be faces
-    more extreme than any person. So a point beyond the typical length, sqrt(d), is pulled back to it, or to the face's
-    own length where that is greater. That ball is convex and holds the face, so nothing moves away from the face by it.
+    Face and neighbours are held within `LIMIT` along each direction, the allowable domain of Cootes et al. ("Active
+    Shape Models", CVIU 61(1), 1995). A photo unlike those that the model learnt from lies far outside along the many
+    weak directions; there a page's step would change nothing, and each neighbour would be its double, flaws included.
+    And far pages, whose steps add to the face's own distance, would hold nobody whom one could meet. The domain is
+    convex and holds the centre, so holding a neighbour within it takes it no farther from the centre.
 
     The nth of a page depends on (seed, page, n) alone, to the byte. Raises ValueError as `ball` and `page_radius` do.
     """
-    centre = space.project(latent[np.newaxis])[0]
+    centre = _allowable(space.project(latent[np.newaxis]))[0]
     radius = page_radius(page, space.dimension, growth)
-    points = _within(ball(seed, page, centre=centre, radius=radius, count=count), _typical_length(centre))
+    points = _allowable(ball(seed, page, centre=centre, radius=radius, count=count))
     # One by one: a matrix product of another height may round differently.
     return np.concatenate([space.lift(point[np.newaxis]) for point in points])
 
@@ -120,14 +124,9 @@ def _unit_ball_point(stream: np.random.Generator, dimension: int) -> NDArray[np.
     return (direction * (length / np.linalg.norm(direction))).astype(np.float32)
 
 
-def _typical_length(centre: NDArray[np.float32]) -> float:
-    return max(float(np.linalg.norm(centre)), math.sqrt(centre.size))
-
-
-def _within(points: Points, length: float) -> Points:
-    norms = np.linalg.norm(points, axis=1, keepdims=True)
-    shrink: Points = np.minimum(1, length / np.maximum(norms, np.finfo(np.float32).tiny)).astype(np.float32)
-    return points * shrink
+def _allowable(points: Points) -> Points:
+    held: Points = np.clip(points, -LIMIT, LIMIT)
+    return held
 
 
 def _at_least(least: int, **numbers: int) -> None:

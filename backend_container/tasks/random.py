@@ -22,4 +22,4 @@ class Params(TaskParams):
 def random(context: Context, params: Params) -> list[Rendered]:
     """Random faces of people who do not exist; no photo is needed."""
     latents = context.engine.sample(params.seed, params.count)
-    return context.render(latents, [f"no. {n}" for n in range(1, params.count + 1)])
+    return context.render(latents, [""] * params.count)

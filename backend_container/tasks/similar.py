@@ -26,4 +26,4 @@ def similar(context: Context, params: Params) -> list[Rendered]:
     """Faces of people who do not exist, similar to the one on the photo; less so with each page."""
     latent = context.latent(params.image)
     latents = neighbours(context.engine.space, latent, params.page, params.count, params.seed)
-    return context.render(latents, [f"page {params.page}, no. {n}" for n in range(1, params.count + 1)])
+    return context.render(latents, [""] * params.count)

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Response, jsonify, make_response
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
 from ligan import __version__
-from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
+from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument, invalid_parameters
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ _RESPONSES: dict[str | int | HTTPStatus, Any] = {
     }.items()
 }
 _HTTP_SLUGS = {404: "not-found", 405: "method-not-allowed", 413: "file-too-large", 403: "not-authorised"}
+_NO_OBJECT = "Input should be a JSON object, sent with Content-Type: application/json"
 
 __all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply"]
 
@@ -65,9 +67,11 @@ def problem_response(document: ProblemDocument) -> Response:
 
 def invalid(error: ValidationError) -> Problem:
     """Pydantic's findings as one problem: a sentence each, with the parameter's place."""
-    findings = [{"where": ".".join(map(str, e["loc"])) or "body", "what": e["msg"]} for e in error.errors()]
-    sentence = "; ".join(f"{f['where']}: {f['what']}" for f in findings)
-    return Problem("invalid-parameters", f"{sentence}. The API pages at /docs list what is taken.", errors=findings)
+    return invalid_parameters((".".join(map(str, e["loc"])) or "body", _finding(e)) for e in error.errors())
+
+
+def _finding(error: ErrorDetails) -> str:
+    return _NO_OBJECT if error["type"] == "model_type" and not error["loc"] else error["msg"]
 
 
 def _invalid_request(error: ValidationError) -> Response:

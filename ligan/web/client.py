@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 
 import requests
 from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from ligan.intervals import CALL_TIMEOUT
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
@@ -54,11 +56,17 @@ class Client:
         headers = {"Content-Type": content_type} if body is not None else {}
         try:
             response = self._session.request(
-                method, self._base + path, params=params, data=body, headers=headers, timeout=self._timeout
+                method,
+                self._base + path,
+                params=params,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,  # an address answers for itself
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise Problem("unreachable", f"{method} {path}: {type(error).__name__}; try again in a moment.") from error
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             raise _problem(response)
         return response
 
@@ -71,6 +79,7 @@ def _read(response: requests.Response, answer: type[M]) -> M:
 
 
 def _problem(response: requests.Response) -> Problem:
-    if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
-        return Problem.of(ProblemDocument.model_validate_json(response.content))
+    with suppress(ValidationError):
+        if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+            return Problem.of(ProblemDocument.model_validate_json(response.content))
     return Problem("unreachable", f"{response.url} answered {response.status_code} {response.reason}.")

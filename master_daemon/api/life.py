@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response
 
 from ligan import PROTOCOL
@@ -28,7 +30,9 @@ def life_api(parts: Parts) -> APIBlueprint:
             raise Problem("not-authorised", f"The job speaks protocol {body.protocol}, the daemon {PROTOCOL}.")
         parts.lines.challenge(job, body.host, body.port)
         now = parts.now()
-        parts.supervisor.change(job.nonce, lambda j: _live(lifecycle.registered(j, body.host, body.port, now), j), now)
+        limit = parts.launcher.site(job.role).time_limit
+        known = partial(lifecycle.registered, host=body.host, port=body.port, time_limit_s=limit, now=now)
+        parts.supervisor.change(job.nonce, lambda j: _live(known(j), j), now)
         return reply(Done())
 
     @api.post("/on-ready", summary="A job can take requests", responses={"200": Done})

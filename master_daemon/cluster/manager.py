@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class JobPhase(StrEnum):
-    """What a scheduler says of a job. There is no member for "it said nothing": that is `None` in place of a listing."""
+    """What a scheduler says of a job. "It said nothing" is no member: that is `None` in place of a listing."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -64,7 +64,7 @@ class SubmitRefusedError(Exception):
 
 
 class SubmitUnknownError(Exception):
-    """No clear answer (time-out, connection lost): the job may or may not be queued. Look for its nonce before a retry."""
+    """No clear answer (time-out, connection lost): the job may be queued or not. Look for its nonce before a retry."""
 
 
 class ResourceManager(Protocol):

@@ -71,7 +71,10 @@ class SlurmCliManager:
         self._doubted = False
 
     def submit(self, request: JobRequest) -> str:
-        """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes."""
+        """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes.
+
+        A refused job may be listed for a while, as FAILED (BadConstraints): Slurm keeps a record of some refusals.
+        """
         check_name(request)
         script = render_job_script(
             request, self._log(request.nonce), self._site.options(request.role), self._site.prefix

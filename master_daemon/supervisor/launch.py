@@ -39,11 +39,12 @@ class Launcher:
         return derive(self.secret, job.role, job.nonce)
 
     def request(self, job: Job) -> JobRequest:
-        site = self._site(job.role)
+        site = self.site(job.role)
         command = (*site.prefix, site.python or sys.executable, "-m", _MODULES[job.role])
         return JobRequest(job.nonce, job.role, command, self._bootstrap(job).model_dump_json(), site.time_limit)
 
-    def _site(self, role: Role) -> JobSettings:
+    def site(self, role: Role) -> JobSettings:
+        """The site's settings for a kind of job."""
         return self.settings.frontend if role == "frontend" else self.settings.backend
 
     def _bootstrap(self, job: Job) -> Bootstrap:

@@ -111,10 +111,10 @@ def started(job: Job, now: float) -> Job:
     return replace(job, state=JobState.STARTING, started_at=job.started_at or now, reason="It is starting.")
 
 
-def registered(job: Job, host: str, port: int, now: float) -> Job:
-    """It called home from an address that has answered the challenge."""
+def registered(job: Job, host: str, port: int, time_limit_s: int, now: float) -> Job:
+    """It called home from an address that has answered the challenge. The scheduler corrects `ends_at` later."""
     state = job if job.state is JobState.READY else started(job, now)
-    return replace(state, host=host, port=port, heard_at=now)
+    return replace(state, host=host, port=port, heard_at=now, ends_at=job.ends_at or now + time_limit_s)
 
 
 def ready(job: Job, now: float) -> Job:

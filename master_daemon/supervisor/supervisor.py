@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ligan.intervals import RESTART_PAUSE, TICK
+from ligan.intervals import IDLE_WHILE_OTHERS_WAIT, RESTART_PAUSE, TICK
 from ligan.problem import Problem
 from ligan.wire.event import EventName
 from ligan.wire.session import Backend, JobState
@@ -78,8 +78,9 @@ class Supervisor:
         with self._database.read() as connection:
             live = jobs.live(connection)
         listing = self._observer.look(live, now)
+        someone_waits = any(job.role == "backend" and job.state is JobState.PENDING for job in live)
         for job in live:
-            self._advance(job, listing, now)
+            self._advance(job, listing, someone_waits, now)
         if listing is not None:
             self._cancel_leftovers(listing)
         for job in live:
@@ -113,8 +114,8 @@ class Supervisor:
 
     # Observed state -------------------------------------------------------------------------------------------------
 
-    def _advance(self, job: Job, listing: Listing | None, now: float) -> None:
-        if self._is_idle(job, now):
+    def _advance(self, job: Job, listing: Listing | None, someone_waits: bool, now: float) -> None:
+        if self._is_idle(job, someone_waits, now):
             self.change(job.nonce, lambda current: lifecycle.ended(current, "Nobody used it any more.", now), now)
             self._cancel(job)
             return
@@ -134,14 +135,18 @@ class Supervisor:
             self._submit(stored, now)
         elif done.action is Action.CANCEL:
             self._cancel(stored)
+        if not stored.live and stored.ready_at is None:
+            said = self._manager.read_log(stored.nonce).strip()
+            log.warning("%s %s ended before it was ready; its log ends: %s", job.role, job.nonce, said or "(nothing)")
 
     def end_all(self, live: list[Job], reason: str, now: float) -> None:
         """End these jobs for good."""
         for job in live:
             self._cancel(self.change(job.nonce, lambda current: lifecycle.ended(current, reason, now), now))
 
-    def _is_idle(self, job: Job, now: float) -> bool:
+    def _is_idle(self, job: Job, someone_waits: bool, now: float) -> bool:
         limit = self._launcher.settings.backend.idle_release_s
+        limit = min(limit, IDLE_WHILE_OTHERS_WAIT) if someone_waits else limit
         if job.role != "backend" or self._presence.absent_for(job.session_key, now) < limit:
             return False
         with self._database.read() as connection:

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from backend_container import queue
 from backend_container.queue import TaskQueue
 from backend_container.tasks import REGISTRY
 from ligan.problem import Problem
@@ -164,3 +165,20 @@ def test_a_later_attempt_stops_the_earlier_one_that_runs(floor):
     wait_until(lambda: len(floor.settled) == 2, "both are settled")
     assert floor.settled[0] == (key(old), "cancelled: The task was cancelled.")
     assert floor.settled[1] == (key(new), "done")
+
+
+def test_of_the_attempts_of_long_ago_the_oldest_are_forgotten_first(floor, monkeypatch):
+    monkeypatch.setattr(queue, "_REMEMBERED", 2)
+    old, other = order(), order()
+    newer = order(task_id=old.task_id, attempt=2)
+    orders = [old, other, newer, order()]
+    floor.finish(len(orders))
+    for count, one in enumerate(orders, start=1):
+        floor.put(one)
+        wait_until(lambda count=count: len(floor.settled) == count, "the order is settled")
+    with pytest.raises(Problem, match="Attempt 2"):
+        floor.put(old)
+    floor.put(other)  # forgotten: it is taken for new
+    floor.finish()
+    wait_until(lambda: len(floor.settled) == 5, "it is done again")
+    assert floor.ran[-1] == key(other)

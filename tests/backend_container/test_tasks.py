@@ -31,9 +31,9 @@ def similar(shelf, data=None, **params):
     return perform(shelf, order("similar", [image], image=image.image_id, **params))
 
 
-def test_similar_makes_a_page_with_its_captions(shelf):
+def test_similar_makes_a_page(shelf):
     images = similar(shelf, page=2, count=3).message.images
-    assert [image.caption for image in images] == ["page 2, no. 1", "page 2, no. 2", "page 2, no. 3"]
+    assert len(images) == 3
     assert [(image.width, image.height) for image in images] == [(32, 32)] * 3
     assert len({image.sha256 for image in images}) == 3
 

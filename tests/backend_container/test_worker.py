@@ -44,6 +44,12 @@ def test_progress_is_posted_from_the_first_to_the_last_reading():
     assert {(report.message.task_id, report.message.attempt) for report in posted} == {(one.task_id, 1)}
 
 
+def test_a_task_that_tells_no_progress_is_done_all_the_same():
+    posted = []
+    settle(fake_models(), order("noop"), posted)
+    assert [report.message.percent for report in posted] == [0, 100]
+
+
 def test_only_the_first_reading_must_reach_the_daemon():
     posted, one = [], order("random", count=4)
     settle(fake_models(), one, posted)

@@ -14,7 +14,10 @@ from tests.system.running import System, ligan_up
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with ligan_up(tmp_path_factory.mktemp("state")) as running:
+    folder = tmp_path_factory.mktemp("system")
+    site = folder / "site.toml"
+    site.write_text("[backend]\nslots = 8\nidle_release_s = 30\n")  # many people come and go here
+    with ligan_up(folder / "state", "--config", str(site)) as running:
         yield running
 
 

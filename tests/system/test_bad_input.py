@@ -95,6 +95,10 @@ def test_one_of_several_faces_can_be_chosen(ready_page: Page) -> None:
     with pytest.raises(Problem) as caught:
         ready_page.upload(photo)
     faces = (caught.value.document.model_extra or {})["faces"]
+    assert {key: (caught.value.document.model_extra or {})[key] for key in ("width", "height")} == {
+        "width": 1024,
+        "height": 512,
+    }
     assert [face["left"] for face in faces] == sorted(face["left"] for face in faces)
     upload = ready_page.upload(photo, face=2)
     assert upload.face.box is not None
@@ -130,6 +134,7 @@ def test_images_of_nobody_and_of_others(ready_page: Page, page: Page) -> None:
 
 _WRONG: dict[str, dict[str, object]] = {
     "text for a number": {"kind": "random", "params": {"count": "16"}},
+    "whole fraction": {"kind": "random", "params": {"count": 2.0}},
     "fraction": {"kind": "random", "params": {"count": 1.5}},
     "truth for a number": {"kind": "random", "params": {"count": True}},
     "too many": {"kind": "random", "params": {"count": 100000}},

@@ -14,7 +14,7 @@ interface Picked {
 
 export type Photo =
   | ({ state: "uploading"; abort: AbortController } & Picked)
-  | ({ state: "choosing"; faces: Box[] } & Picked)
+  | ({ state: "choosing"; faces: Box[]; width: number; height: number } & Picked)
   | { state: "ready"; file: File | null; preview: string; name: string; imageId: string; width: number; height: number; face: Face | null };
 
 /** By slot id. */
@@ -62,8 +62,13 @@ function offerFaces(slotId: string, picked: Picked, problem: Problem): Problem |
     clear(slotId);
     return problem;
   }
-  put(slotId, { state: "choosing", ...picked, faces: problem.faces });
+  ask(slotId, picked, problem);
   return null;
+}
+
+/** Sizes of 0 stand for the preview's own. */
+function ask(slotId: string, picked: Picked, { faces = [], width = 0, height = 0 }: Partial<Problem>): void {
+  put(slotId, { state: "choosing", ...picked, faces, width, height });
 }
 
 /** A task found several faces on a photo that was uploaded before any backend could look: ask now. True when asked. */
@@ -72,7 +77,8 @@ export function askForFace(slotIds: string[], problem: Problem): boolean {
   const fits = slotIds.filter((id) => problem.image_id === undefined || readyId(id) === problem.image_id);
   const photo = fits.length === 1 ? photos[fits[0]!] : undefined;
   if (photo?.state !== "ready" || !photo.file) return false;
-  put(fits[0]!, { state: "choosing", file: photo.file, preview: photo.preview, faces: problem.faces });
+  const { file, preview, width, height } = photo;
+  ask(fits[0]!, { file, preview }, { width, height, ...problem });
   return true;
 }
 

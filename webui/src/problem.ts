@@ -8,6 +8,9 @@ export interface Problem {
   detail: string;
   /** Of `several-faces`: all boxes, left to right. */
   faces?: Box[];
+  /** Of `several-faces`: pixels of the picture that the boxes are on, which the service may have scaled down. */
+  width?: number;
+  height?: number;
   /** The image that the problem is about, where the service says so. */
   image_id?: string;
 }

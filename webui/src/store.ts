@@ -207,6 +207,7 @@ export async function chooseFace(slot: Slot, face: number): Promise<void> {
 }
 
 export async function generate(kind: TaskKind): Promise<void> {
+  if (obstacleFor(kind) !== null) return; // the very click may have sent the wish for a backend
   if (idle(backend.value)) return interact();
   const images = slotsOf(kind).flatMap(({ id }) => (photos.readyId(id) ? [[id, photos.readyId(id)!]] : []));
   await create({ kind: kind.kind, params: paramsOf(kind, store.values[kind.kind] ?? {}, Object.fromEntries(images)) });

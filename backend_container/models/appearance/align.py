@@ -28,7 +28,7 @@ def alignment(points: Points, size: int = SIZE) -> NDArray[np.float64]:
     left, right = points[list(LEFT_EYE)].mean(0), points[list(RIGHT_EYE)].mean(0)
     eyes, mouth = (left + right) / 2, points[list(MOUTH_CORNERS)].mean(0)
     across, down = right - left, mouth - eyes
-    axis = across + [down[1], -down[0]]
+    axis = across + np.array([down[1], -down[0]])
     half = max(2.0 * np.hypot(*across), 1.8 * np.hypot(*down))
     x, y = axis / np.hypot(*axis) * (size / 2 / half)
     turn = np.array([[x, y], [-y, x]])
@@ -52,7 +52,9 @@ def whiten(frame: Photo) -> Photo:
     """
     height, width = frame.shape[:2]
     rows, columns = height * 5 // 16, width * 3 // 16
-    corners = np.concatenate([frame[:rows, :columns], frame[:rows, -columns:]], axis=1).reshape(-1, 3).astype(np.float32)
+    corners = (
+        np.concatenate([frame[:rows, :columns], frame[:rows, -columns:]], axis=1).reshape(-1, 3).astype(np.float32)
+    )
     light = corners[corners.mean(1) >= np.quantile(corners.mean(1), 0.6)]  # hair, if any, is the darker part
     colour = np.median(light, axis=0)
     if colour.min() < DARKEST or np.abs(light - colour).mean() > PLAIN:

@@ -44,7 +44,7 @@ class AppearanceEngine:
         self._model = weights.model
         self._mesh = FaceMesh()
         self._device = _device(device)
-        self._finisher = weights.finisher.eval().to(self._device, memory_format=torch.channels_last)
+        self._finisher = weights.finisher.eval().to(self._device)
         self._noise = fixed_noise(SIZE, SIZE).to(self._device)
         self.space = StandardSpace(self._model.dimension)
 

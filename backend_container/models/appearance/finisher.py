@@ -6,11 +6,13 @@ person alone. U-Net: Ronneberger, Fischer and Brox, MICCAI 2015; a residual on i
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS = (32, 64, 96, 128, 160)
+WIDTHS = (24, 48, 96, 128, 160)
 """Channels at full resolution and after each halving."""
 NOISE_SEED = 7
 
@@ -35,8 +37,8 @@ class Finisher(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.enter = Block(4, widths[0])
-        self.down = nn.ModuleList(Block(a, b) for a, b in zip(widths, widths[1:], strict=False))
-        self.up = nn.ModuleList(Block(a + b, a) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(Block(a, b) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(Block(a + b, a) for a, b in pairwise(widths))
         self.leave = nn.Conv2d(widths[0], 3, 1, bias=False)
         nn.init.zeros_(self.leave.weight)
 
@@ -49,7 +51,8 @@ class Finisher(nn.Module):
             x = block(F.avg_pool2d(x, 2))
         for block in reversed(self.up):
             x = block(torch.cat([passed.pop(), F.interpolate(x, scale_factor=2.0, mode="nearest")], dim=1))
-        return (renders + self.leave(x)).clamp(0, 1)
+        finished: Tensor = renders + self.leave(x)
+        return finished.clamp(0, 1)
 
 
 def fixed_noise(height: int, width: int) -> Tensor:

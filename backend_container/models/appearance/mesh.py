@@ -23,6 +23,10 @@ NOSE = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 98, 97, 326, 327, 294, 278, 344, 4
 LANDMARKS = (*OVAL, *LIPS, *LEFT_EYE, *RIGHT_EYE, *BROWS, *NOSE)
 """Numbers of the FaceMesh landmarks that are vertices: face oval, lips, eyes, brows and nose."""
 
+UPPER_LIP = [LANDMARKS.index(number) for number in (191, 80, 81, 82, 13, 312, 311, 310, 415)]
+LOWER_LIP = [LANDMARKS.index(number) for number in (95, 88, 178, 87, 14, 317, 402, 318, 324)]
+"""Vertices of the lips' inner rims, opposite ones in the same place."""
+
 STEP = 32
 """Distance of two fixed points on the border, in pixels."""
 
@@ -30,6 +34,16 @@ STEP = 32
 def vertices(points: Points) -> Vertices:
     """Vertices of a face in its frame: its own landmarks, then the fixed points, so that hair warps along."""
     return np.concatenate([points[list(LANDMARKS)], border()]).astype(np.float32)
+
+
+def close_lips(vertices: Vertices) -> Vertices:
+    """The vertices with lips that passed through each other, as a random shape's may, brought together where they meet."""
+    upper, lower = vertices[UPPER_LIP], vertices[LOWER_LIP]
+    crossed = (upper[:, 1] > lower[:, 1])[:, np.newaxis]
+    middle = (upper + lower) / 2
+    closed = vertices.copy()
+    closed[UPPER_LIP], closed[LOWER_LIP] = np.where(crossed, middle, upper), np.where(crossed, middle, lower)
+    return closed
 
 
 def border() -> Vertices:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.appearance import mesh
-from backend_container.models.appearance.warp import Image, Triangles, Vertices, sample, source_pixels, warp
+from backend_container.models.appearance.warp import Image, Triangles, Vertices, warp
 
 Array = NDArray[np.float32]
 
@@ -49,9 +49,7 @@ class AppearanceModel:
 
     def encode(self, frame: Image, vertices: Vertices) -> Array:
         """The latent, shape (D,), of a face in its frame."""
-        height, width = frame.shape[:2]
-        pixels = source_pixels(vertices, self.mean_shape, self.triangles, height, width)
-        texture = (sample(frame, pixels) - self.mean_texture).reshape(-1)
+        texture = (warp(frame, vertices, self.mean_shape, self.triangles) - self.mean_texture).reshape(-1)
         shape = (vertices - self.mean_shape).reshape(-1)
         coefficients = np.concatenate([self.shape_basis @ shape, self._fit @ texture])
         return np.asarray(coefficients @ self._from_coefficients, np.float32)
@@ -60,7 +58,7 @@ class AppearanceModel:
         """The face of a latent, shape (SIZE, SIZE, 3), 0 to 1."""
         coefficients = latent @ self.loadings
         shape, texture = np.split(coefficients, [len(self.shape_basis)])
-        vertices = self.mean_shape + (shape @ self.shape_basis).reshape(-1, 2)
+        vertices = mesh.close_lips(self.mean_shape + (shape @ self.shape_basis).reshape(-1, 2))
         image = self.mean_texture + (texture @ self.texture_basis).reshape(self.mean_texture.shape)
         return np.clip(warp(image, self.mean_shape, vertices, self.triangles), 0, 1)
 
@@ -80,5 +78,3 @@ class AppearanceModel:
         weighted = basis * weights
         normal = (weighted @ basis.T).astype(np.float64) + np.diag(self.noise / np.maximum(variances, 1e-12))
         return np.asarray(np.linalg.inv(normal).astype(np.float32) @ weighted, np.float32)
-
-

@@ -16,41 +16,50 @@ Image = NDArray[np.float32]
 
 def warp(image: Image, source: Vertices, target: Vertices, triangles: Triangles) -> Image:
     """The image whose content moved from the mesh `source` to the mesh `target`; same size."""
-    height, width = image.shape[:2]
-    return sample(image, source_pixels(source, target, triangles, height, width))
-
-
-def sample(image: Image, pixels: NDArray[np.float32]) -> Image:
-    """The image at `pixels` (x, y), shape (height, width, 2), interpolated."""
-    return np.asarray(cv2.remap(image, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    pixels = source_pixels(source, target, triangles, *image.shape[:2])
+    nothing = np.empty(0, np.float32)
+    moved = cv2.remap(image, pixels, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def source_pixels(
     source: Vertices, target: Vertices, triangles: Triangles, height: int, width: int
 ) -> NDArray[np.float32]:
     """Where each pixel of the target comes from, (x, y) float32, shape (height, width, 2)."""
-    maps = _affine_maps(target[triangles], source[triangles])[_triangle_of_pixels(target, triangles, height, width)]
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    here = np.stack([columns, rows, np.ones_like(rows)], axis=-1)
-    return np.ascontiguousarray(np.einsum("hwij,hwj->hwi", maps, here), dtype=np.float32)
+    corners = target[triangles].astype(np.float64)
+    number = _triangle_of_pixels(corners, height, width)
+    rows, columns = np.mgrid[:height, :width]
+    offset = np.stack([columns, rows], axis=-1) - corners[:, 0][number]
+    along = np.einsum("hwi,hwij->hwj", offset, _inverse_edges(corners)[number])
+    shares = np.concatenate([1 - along.sum(-1, keepdims=True), along], axis=-1)
+    return np.asarray(np.einsum("hwk,hwki->hwi", shares, source[triangles][number]), np.float32)
 
 
-def _triangle_of_pixels(vertices: Vertices, triangles: Triangles, height: int, width: int) -> NDArray[np.int32]:
-    """Number of the triangle that covers each pixel, shape (height, width); the last one where several do."""
+def _triangle_of_pixels(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.int32]:
+    """Number of the triangle that covers each pixel, shape (height, width).
+
+    OpenCV fills a triangle and its outline. The largest are filled last: so a folded one (lips pressed together) or a
+    sliver, whose map would be wild just outside of it, keeps only what no other covers.
+    """
     numbers = np.zeros((height, width), np.int32)
     shift = 4  # OpenCV draws in fixed point, here of a sixteenth of a pixel
-    for number, corners in enumerate(np.rint(vertices[triangles] * 2**shift).astype(np.int32)):
-        cv2.fillConvexPoly(numbers, corners, number, lineType=cv2.LINE_8, shift=shift)
+    fixed = np.rint(corners * 2**shift).astype(np.int32)
+    for number in np.argsort(_areas(corners), kind="stable").tolist():
+        cv2.fillConvexPoly(numbers, fixed[number], number, lineType=cv2.LINE_8, shift=shift)
     return numbers
 
 
-def _affine_maps(start: NDArray[np.float32], end: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maps, shape (t, 2, 3), of triangles, shape (t, 3, 2). A flat triangle has no map; it shows its first corner."""
-    edges, moved = (corners[:, 1:] - corners[:, :1] for corners in (start.astype(np.float64), end.astype(np.float64)))
-    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+def _areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Twice the signed area of triangles, shape (t,): positive for the order that a triangulation gives."""
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    areas: NDArray[np.float64] = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    return areas
+
+
+def _inverse_edges(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Maps, shape (t, 2, 2), of an offset from the first corner to shares of the other two; 0 for a flat triangle."""
+    (a, b), (c, d) = (corners[:, k].T - corners[:, 0].T for k in (1, 2))
+    area = _areas(corners)
     flat = np.abs(area) < 1e-6
-    adjugate = np.stack([edges[:, 1, 1], -edges[:, 0, 1], -edges[:, 1, 0], edges[:, 0, 0]], axis=-1).reshape(-1, 2, 2)
-    inverse = np.where(flat[:, None, None], 0.0, adjugate / np.where(flat, 1.0, area)[:, None, None])
-    turn = np.swapaxes(inverse @ moved, 1, 2)
-    offset = end[:, 0] - np.einsum("tij,tj->ti", turn, start[:, 0])
-    return np.concatenate([turn, offset[:, :, None]], axis=2).astype(np.float32)
+    inverse = np.stack([d, -b, -c, a], axis=-1) / np.where(flat, np.inf, area)[:, None]
+    return inverse.reshape(-1, 2, 2)

@@ -157,8 +157,9 @@ def _unpack(packed: Tensors, name: str) -> NDArray[np.generic]:
     tensor = packed[name]
     if tensor.dtype != np.int8:
         return tensor
-    scale = packed[name + SCALE].reshape(-1, *[1] * (tensor.ndim - 1))
-    return tensor.astype(np.float32) * scale
+    scale = packed[name + SCALE].astype(np.float32).reshape(-1, *[1] * (tensor.ndim - 1))
+    floats: NDArray[np.float32] = tensor.astype(np.float32) * scale
+    return floats
 
 
 def _model_shapes(config: Config) -> dict[str, tuple[int, ...]]:

@@ -15,8 +15,8 @@ T = TypeVar("T")
 ECHO = ("cat",)
 FAIL = ("sh", "-c", "exit 3")
 STAY = ("sleep", "600")
-WRITE_END = "line feed at the end\n"
-_run = secrets.token_hex(4)
+RUN = secrets.token_hex(4)
+"""Begins every nonce of this test run."""
 _count = itertools.count()
 
 
@@ -24,7 +24,7 @@ def request(
     command: tuple[str, ...] = STAY, *, stdin: str = "{}", role: str = "backend", time_limit_s: int = 600
 ) -> JobRequest:
     """A request with a nonce of its own."""
-    return JobRequest(f"{_run}-{next(_count)}", role, command, stdin, time_limit_s)
+    return JobRequest(f"{RUN}-{next(_count)}", role, command, stdin, time_limit_s)
 
 
 def wait_until(what: str, probe: Callable[[], T | None], timeout_s: float = 30.0) -> T:

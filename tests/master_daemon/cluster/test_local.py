@@ -192,13 +192,21 @@ def test_no_zombie_stays(manager: LocalManager, tmp_path: Path) -> None:
 
 
 def test_a_clean_stop_ends_every_job_and_starts_none(manager: LocalManager, tmp_path: Path) -> None:
-    stubborn, waiting = request(STUBBORN), request(ECHO)
-    manager.submit(stubborn)
-    manager.submit(waiting)
+    running, waiting = request(STAY), [request(ECHO) for _ in range(20)]
+    for job in (running, *waiting):
+        manager.submit(job)
     manager.cancel_all()
     assert {job.state for job in (manager.listing() or {}).values()} == {"CANCELLED"}
-    assert not process_of(tmp_path, stubborn).is_alive()
-    assert not job_file(tmp_path, waiting, "log").exists()
+    assert not process_of(tmp_path, running).is_alive()
+    assert [job for job in waiting if job_file(tmp_path, job, "log").exists()] == []
+
+
+def test_a_clean_stop_waits_for_a_stubborn_job_no_longer_than_the_grace(manager: LocalManager, tmp_path: Path) -> None:
+    job = request(STUBBORN)
+    manager.submit(job)
+    wait_until("its start", lambda: manager.read_log(job.nonce) == "ready\n")
+    manager.cancel_all()
+    assert not process_of(tmp_path, job).is_alive()
 
 
 def test_ended_jobs_are_listed_for_a_while_and_their_logs_kept_longer(

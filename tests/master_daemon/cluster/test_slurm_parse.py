@@ -138,7 +138,7 @@ def test_whatever_is_no_known_refusal_is_not_known(stderr: str) -> None:
 
 
 def test_a_time_out_is_not_known_whatever_was_printed_before() -> None:
-    error = CommandTimeoutError(sbatch.ARGV, None, "", "sbatch: error: invalid partition specified")
+    error = CommandTimeoutError(sbatch.ARGV, None, "", sbatch.REFUSALS[0].sample)
     assert isinstance(sbatch.verdict(error), SubmitUnknownError)
 
 

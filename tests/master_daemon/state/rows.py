@@ -1,0 +1,60 @@
+"""Sessions, jobs and tasks for the tests of the state and of what works on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ligan.ids import new_id
+from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
+from ligan.wire.session import JobState
+from master_daemon.state import jobs, sessions, tasks
+from master_daemon.state.database import Database
+from master_daemon.state.jobs import Job
+
+NOW = 1_800_000_000.0
+
+
+def new_session(database: Database) -> tuple[str, str]:
+    """(session ID, session key)."""
+    with database.write() as transaction:
+        session_id = sessions.renew(transaction, None, NOW)
+        return session_id, sessions.key_of(transaction.connection, session_id)
+
+
+def a_job(key: str = "", **changes: Any) -> Job:
+    made = Job(
+        nonce=new_id(),
+        role="backend" if key else "frontend",
+        session_key=key,
+        generation=1,
+        instance_id=new_id("s"),
+        state=JobState.READY,
+        requested_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def add_job(database: Database, key: str = "", **changes: Any) -> Job:
+    made = a_job(key, **changes)
+    with database.write() as transaction:
+        jobs.add(transaction, made)
+    return made
+
+
+def add_task(database: Database, key: str, job: Job | None = None, **params: Any) -> str:
+    """A task of the session, delivered to `job` when there is one."""
+    with database.write() as transaction:
+        task_id = tasks.add(transaction, key, "noop", params, [], NOW)
+        if job is not None:
+            tasks.delivered(transaction, task_id, job.nonce)
+    return task_id
+
+
+def progressed(task_id: str, seq: int, percent: float, attempt: int = 1) -> ReportedProgress:
+    return ReportedProgress(task_id=task_id, attempt=attempt, seq=seq, percent=percent, eta_s=1.5)
+
+
+def resulted(task_id: str, count: int = 1, attempt: int = 1) -> ReportedResult:
+    pictures = [ReportedImage(sha256=f"{number:064x}", width=128, height=128) for number in range(count)]
+    return ReportedResult(task_id=task_id, attempt=attempt, images=pictures)

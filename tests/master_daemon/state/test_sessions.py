@@ -1,0 +1,55 @@
+"""A page's ID changes with every load; what the person has does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from ligan.problem import Problem
+from master_daemon.state import meta, sessions
+from master_daemon.state.database import Database
+from tests.master_daemon.state.rows import NOW, new_session
+
+
+def test_a_reload_inherits_what_the_old_id_had(database: Database) -> None:
+    first, key = new_session(database)
+    with database.write() as transaction:
+        second = sessions.renew(transaction, first, NOW + 1)
+        third = sessions.renew(transaction, first, NOW + 2)  # another tab of the same browser
+    with database.read() as connection:
+        assert len({first, second, third}) == 3
+        assert {sessions.key_of(connection, each) for each in (first, second, third)} == {key}
+        assert sessions.newest_id(connection, key) == third
+
+
+@pytest.mark.parametrize("old_id", [None, "", "s-" + "0" * 22, "k-" + "0" * 22, "'; DROP TABLE sessions; --"])
+def test_an_unknown_old_id_begins_a_new_session(database: Database, old_id: str | None) -> None:
+    _, other = new_session(database)
+    with database.write() as transaction:
+        session_id = sessions.renew(transaction, old_id, NOW)
+        assert sessions.key_of(transaction.connection, session_id) != other
+
+
+def test_a_key_is_no_session_id(database: Database) -> None:
+    _, key = new_session(database)
+    with database.read() as connection, pytest.raises(Problem) as raised:
+        sessions.key_of(connection, key)
+    assert raised.value.slug == "no-session"
+
+
+def test_who_wants_a_backend(database: Database) -> None:
+    keys = [new_session(database)[1] for _ in range(3)]
+    with database.write() as transaction:
+        sessions.set_wants_backend(transaction, keys[0], True)
+        sessions.set_wants_backend(transaction, keys[2], True)
+        sessions.set_wants_backend(transaction, keys[0], False)
+    with database.read() as connection:
+        assert sessions.keys_that_want_a_backend(connection) == [keys[2]]
+        assert [sessions.wants_backend(connection, key) for key in keys] == [False, False, True]
+
+
+def test_meta_keeps_the_last_value(database: Database) -> None:
+    with database.write() as transaction:
+        meta.put(transaction, "port", "1")
+        meta.put(transaction, "port", "2")
+    with database.read() as connection:
+        assert (meta.get(connection, "port"), meta.get(connection, "other")) == ("2", None)

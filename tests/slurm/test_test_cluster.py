@@ -1,0 +1,79 @@
+"""`slurm/test-cluster` itself: its answers to bad calls, and that a second `up` disturbs nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from tests.cluster_fixture import MACHINE_CANNOT, SCRIPT, USER, SlurmCluster
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [(), ("sideways",)])
+def test_a_wrong_call_shows_the_usage(arguments: tuple[str, ...]) -> None:
+    answer = call(*arguments)
+    assert answer.returncode == 2
+    assert "test-cluster up [--gpu-nodes N] [--user NAME]" in answer.stderr
+
+
+def test_without_root_it_says_what_to_do() -> None:
+    as_nobody = ("runuser", "-u", "nobody", "--") if os.geteuid() == 0 else ()
+    answer = subprocess.run([*as_nobody, SCRIPT, "up"], capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (
+        MACHINE_CANNOT,
+        "test-cluster: only root can run slurmd for others: use sudo\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("up", "--gpu-nodes", "0"), "a number from 1 to 99, not: 0"),
+        (("up", "--gpu-nodes"), "needs a value"),
+        (("up", "--user", "a b"), "takes a login name, not: a b"),
+        (("up", "--nodes", "2"), "knows --gpu-nodes N and --user NAME, not: --nodes"),
+        (("break", "gpu77"), "no node 'gpu77'; there are: gpu1 "),
+    ],
+)
+def test_bad_values_are_named(slurm_cluster: SlurmCluster, arguments: tuple[str, ...], why: str) -> None:
+    answer = call(*arguments)
+    assert answer.returncode == 1
+    assert why in answer.stderr
+
+
+def test_a_second_up_disturbs_nothing(slurm_cluster: SlurmCluster) -> None:
+    before = slurm_cluster.controller_pid
+    slurm_cluster.control("up")
+    assert slurm_cluster.controller_pid == before
+
+
+def test_workers_have_names_and_addresses_of_their_own_and_the_machine_keeps_its_name(
+    slurm_cluster: SlurmCluster,
+) -> None:
+    name = os.uname().nodename
+    seen = slurm_cluster.run_as_user(
+        "srun", "--partition=gpu", "--gres=gpu:1", "sh", "-c", "hostname; hostname -I; id -un"
+    )
+    node, address, user = seen.split()
+    assert node in slurm_cluster.nodes
+    assert address != slurm_cluster.login_address
+    assert address.startswith(slurm_cluster.login_address.rpartition(".")[0] + ".")
+    assert user == USER
+    assert os.uname().nodename == name
+
+
+def test_a_cut_node_is_out_of_reach_until_it_is_mended(slurm_cluster: SlurmCluster) -> None:
+    address = slurm_cluster.run_as_user("getent", "hosts", "gpu1").split()[0]
+    ping = ("timeout", "1", "bash", "-c", f"exec 3<>/dev/tcp/{address}/6818")
+    assert subprocess.run(ping, capture_output=True).returncode == 0
+    slurm_cluster.control("break", "gpu1")
+    try:
+        assert subprocess.run(ping, capture_output=True).returncode != 0
+    finally:
+        slurm_cluster.control("mend", "gpu1")
+    assert subprocess.run(ping, capture_output=True).returncode == 0
