@@ -34,10 +34,9 @@ from tests.system.photos import portrait  # noqa: E402
 from tests.system.running import System, ligan_up  # noqa: E402
 
 FLOOR = """
-from pathlib import Path
 from backend_container.models.detector import FaceDetector
 from backend_container.models.loader import load_engine
-load_engine("appearance", None, "cpu"); FaceDetector.load()
+load_engine("appearance", None, "cpu"); FaceDetector()
 """
 
 
@@ -85,7 +84,7 @@ def bare_process() -> None:
 def noop_in_process() -> None:
     from backend_container.tasks.noop import Params, noop
 
-    noop(None, Params())  # type: ignore[arg-type]  # it does not look at its context
+    noop.run(None, Params())  # type: ignore[arg-type]  # it does not look at its context
 
 
 def round_trips(page: Page, count: int) -> list[float]:
@@ -98,7 +97,7 @@ def task_times(page: Page, tasks: list[dict[str, Any]]) -> list[float]:
     stream = page.events(600.0, page.session_event_id())
     for task in tasks:
         begin = time.perf_counter()
-        task_id = page.submit(**task)
+        task_id = page.submit(task["kind"], **{name: value for name, value in task.items() if name != "kind"})
         for event in stream:
             if event.data.get("task_id") == task_id and event.name in ("on-result", "on-error"):
                 if event.name == "on-error":

@@ -47,7 +47,7 @@ def step(job: Job, observation: Observation, now: float) -> Step:
         return Step(replace(job, state=JobState.SUBMITTING, submitted_at=now), Action.SUBMIT)
     if isinstance(observation, JobStatus):
         return _listed(job, observation, now)
-    if observation is Sight.MISSING:
+    if observation is Sight.MISSING and job.live:
         return _missing(job, now)
     return _overdue(job, now)
 

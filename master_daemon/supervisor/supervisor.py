@@ -146,7 +146,8 @@ class Supervisor:
 
     def _is_idle(self, job: Job, someone_waits: bool, now: float) -> bool:
         limit = self._launcher.settings.backend.idle_release_s
-        limit = min(limit, IDLE_WHILE_OTHERS_WAIT) if someone_waits else limit
+        if someone_waits and job.state is not JobState.PENDING:  # one that waits itself has no place to give
+            limit = min(limit, IDLE_WHILE_OTHERS_WAIT)
         if job.role != "backend" or self._presence.absent_for(job.session_key, now) < limit:
             return False
         with self._database.read() as connection:

@@ -27,7 +27,7 @@ class SessionCookie:
             return None
         try:
             return self._fernet.decrypt(value.encode()).decode()
-        except (InvalidToken, UnicodeDecodeError):
+        except (InvalidToken, UnicodeError):
             return None
 
 

@@ -36,6 +36,7 @@ _SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'self'",
 }
+_BEGUN = "begun"
 _STARTING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>LiGAN is starting</title></head><body><h1>LiGAN is starting</h1>
 <p>The web server is on its way; this page reloads by itself.</p></body></html>"""
@@ -128,7 +129,11 @@ class Gateway:
         session_id = self._cookie.open(request.cookies.get(NAME))
         if session_id is None:
             return {}
-        self._parts.presence.touch(await self._key(session_id), self._parts.now())
+        try:
+            key = await self._key(session_id)
+        except Problem:
+            return {}  # a cookie that outlived its session is as good as none: the start page gives a new one
+        self._parts.presence.touch(key, self._parts.now())
         return {SESSION_HEADER: session_id}
 
     def _session_id(self, request: web.Request) -> str:
@@ -160,17 +165,22 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except Problem as problem:
         return proxy.problem_response(problem.document)
+    except web.HTTPNotFound:
+        return proxy.problem_response(Problem("not-found", "There is nothing at this address.").document)
     except web.HTTPException:
         raise
     except (ConnectionError, asyncio.CancelledError):
         raise
-    except Exception:
+    except Exception as error:
         log.exception("a request failed at the gateway")
+        if _BEGUN in request:  # a second answer would look like the rest of the first; a cut connection does not
+            raise ConnectionResetError("the answer broke off") from error
         document = Problem("internal-error", "This is a fault of the service, not yours; try again.").document
         return proxy.problem_response(document)
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    request[_BEGUN] = True
     for name, value in _SECURITY.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "LiGAN"

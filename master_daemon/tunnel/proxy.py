@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 from multidict import CIMultiDict
+from yarl import URL
 
 from ligan.intervals import MAX_BODY
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
@@ -63,12 +64,20 @@ async def call(request: web.Request, client: ClientSession, base_url: str, ours:
     body = _body(request) if request.can_read_body else None
     try:
         return await client.request(
-            request.method, base_url + request.raw_path, headers=headers, data=body, allow_redirects=False
+            request.method, _address(request, base_url), headers=headers, data=body, allow_redirects=False
         )
     except ClientError as error:
         if isinstance(error.__cause__, Problem):
             raise error.__cause__ from error
         raise Problem("unreachable", "A part of LiGAN does not answer; try again in a moment.") from error
+
+
+def _address(request: web.Request, base_url: str) -> URL:
+    """Path and query byte for byte as they came: what was routed by one reading must not be answered by another."""
+    target = request.raw_path
+    if not target.startswith("/"):  # absolute form (RFC 9112, section 3.2.2); its host is this one
+        target = request.rel_url.raw_path_qs
+    return URL(base_url + target, encoded=True)
 
 
 async def relay(request: web.Request, answer: ClientResponse) -> web.StreamResponse:

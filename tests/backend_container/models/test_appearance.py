@@ -16,7 +16,7 @@ from safetensors.numpy import save as format_tensors
 from backend_container.models.appearance import mesh
 from backend_container.models.appearance import weights as files
 from backend_container.models.appearance.align import SIZE, WHITE, align, alignment, whiten
-from backend_container.models.appearance.engine import AppearanceEngine
+from backend_container.models.appearance.engine import AppearanceEngine, _within_reach
 from backend_container.models.appearance.finisher import Finisher, fixed_noise
 from backend_container.models.appearance.warp import source_pixels, warp
 from backend_container.models.detector import FaceDetector
@@ -226,7 +226,7 @@ def test_a_face_is_closer_to_its_own_reconstruction_than_to_random_faces(engine,
     )
     distance = np.abs(candidates[inner].astype(float) - frame[None][inner]).mean((1, 2, 3))
     assert distance.argmin() == 0
-    assert distance[0] < 0.7 * distance[1:].min()
+    assert distance[0] < 0.8 * distance[1:].min()
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs ../shared/data/photos beside the checkout")
@@ -246,6 +246,24 @@ def test_a_face_that_cannot_be_read_is_refused_by_the_engine(engine, detector):
     with pytest.raises(ModelError) as caught:
         engine.encode(skimage.data.coffee(), detector.find(skimage.data.astronaut())[0])
     assert caught.value.slug == "face-not-readable"
+
+
+def test_a_latent_out_of_reach_is_refused_and_one_within_is_not():
+    assert np.array_equal(_within_reach(np.full(9, 3.9, np.float32)), np.full(9, 3.9, np.float32))
+    with pytest.raises(ModelError, match="Send a photo from the front") as caught:
+        _within_reach(np.full(9, 4.1, np.float32))
+    assert caught.value.slug == "face-not-readable"
+
+
+def test_a_hand_before_the_face_changes_the_rest_little(engine, detector):
+    photo = skimage.data.astronaut()
+    face = detector.find(photo)[0]
+    covered = photo.copy()
+    covered[150:180, 180:215] = (30, 200, 40)  # the left jaw
+    renders = engine.synthesize(np.stack([engine.encode(p, face) for p in (photo, covered)])).astype(float)
+    change = np.abs(renders[0] - renders[1])[20:70, 36:100].mean()
+    other = np.abs(renders[0] - engine.synthesize(engine.sample(0, 1))[0])[20:70, 36:100].mean()
+    assert change < 0.5 * other
 
 
 def test_a_device_that_torch_lacks_is_refused_with_what_to_do(shipped):

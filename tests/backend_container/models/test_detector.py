@@ -95,7 +95,7 @@ def test_each_portrait_has_one_face(detector):
 
 
 def test_a_package_that_is_not_installed_is_named_with_what_to_do():
-    with pytest.raises(ModelError, match="no-such-carrier is not installed.*make setup") as caught:
+    with pytest.raises(ModelError, match=r"no-such-carrier is not installed.*make setup") as caught:
         package_file("no-such-carrier", "model.bin")
     assert caught.value.slug == "model-part-missing"
 

@@ -1,4 +1,4 @@
-"""Tasks end exactly once, stale reports change nothing, and the terminal event is stored with the result (promise 3)."""
+"""Tasks end exactly once, stale reports change nothing, result and terminal event are one (promise 3)."""
 
 from __future__ import annotations
 
