@@ -26,7 +26,7 @@ def outcome(ticket: Ticket, future: Future[Report]) -> Report:
 
 def _failure(ticket: Ticket, problem: Problem) -> Report:
     message = ReportedError(task_id=ticket.order.task_id, attempt=ticket.order.attempt, problem=problem.document)
-    return Report(f"/{EventName.ON_ERROR}", message)
+    return Report(f"/{EventName.ON_ERROR}", message, supersedes=ticket.key)
 
 
 def _problem(ticket: Ticket, error: BaseException) -> Problem:

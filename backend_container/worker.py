@@ -86,7 +86,8 @@ class Worker:
             attempt=ticket.order.attempt,
             images=[_image(name, one) for name, one in zip(names, rendered, strict=True)],
         )
-        return Report(f"/{EventName.ON_RESULT}", message, dict(zip(names, files, strict=True)))
+        artifacts = dict(zip(names, files, strict=True))
+        return Report(f"/{EventName.ON_RESULT}", message, artifacts, supersedes=ticket.key)
 
     def _provenance(self, ticket: Ticket, rendered: Rendered) -> png.Provenance:
         return png.Provenance(

@@ -56,7 +56,7 @@ class FaceMesh:
         return points
 
     def presence(self, photo: Photo, face: FaceBox) -> float:
-        """The network's logit of a face in a box: 25 and more on faces from the front, below -5 on textures."""
+        """The network's logit of a face in a box: 10 and more on nearly all faces, below 0 on nearly all else."""
         return self._forward(photo, _around(face))[1]
 
     def _forward(self, photo: Photo, to_photo: NDArray[np.float64]) -> tuple[Points, float]:

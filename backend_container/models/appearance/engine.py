@@ -19,6 +19,9 @@ from backend_container.models.engine import FaceBox, Latents, ModelError, Photo,
 from backend_container.models.landmarks import FaceMesh
 from backend_container.models.sampling import normal
 
+REACH = 4.0
+"""Root mean square of a latent beyond which a render is no face any more; portraits from the front stay below 2."""
+
 
 class StandardSpace:
     """All of the latents' space: they are the coordinates already, in standard deviations of the faces drawn."""
@@ -69,7 +72,7 @@ class AppearanceEngine:
         """The latent of a face, float32, shape (D,). Raises ModelError with slug `face-not-readable`."""
         frame, points = align(photo, self._mesh.points(photo, face))
         image = np.asarray(whiten(frame) / np.float32(255), np.float32)
-        return self._model.encode(image, mesh.vertices(points))
+        return _within_reach(self._model.encode(image, mesh.vertices(points)))
 
     def synthesize(self, latents: Latents) -> Photos:
         """Photos, uint8, shape (n, SIZE, SIZE, 3). One by one, so that no photo depends on its company."""
@@ -81,6 +84,16 @@ class AppearanceEngine:
             planes = torch.from_numpy(render).to(self._device).permute(2, 0, 1)[None]
             photo = self._finisher(planes, self._noise)[0].permute(1, 2, 0)
             return np.asarray((photo * 255).round().to(torch.uint8).cpu().numpy(), np.uint8)
+
+
+def _within_reach(latent: NDArray[np.float32]) -> NDArray[np.float32]:
+    if np.sqrt(np.square(latent).mean()) > REACH:
+        detail = (
+            "The face cannot be read: it is turned, hidden or lit as no face that the appearance model knows. "
+            "Send a photo from the front, in even light."
+        )
+        raise ModelError("face-not-readable", detail)
+    return latent
 
 
 def _device(name: str) -> torch.device:

@@ -37,7 +37,7 @@ def vertices(points: Points) -> Vertices:
 
 
 def close_lips(vertices: Vertices) -> Vertices:
-    """The vertices with lips that passed through each other, as a random shape's may, brought together where they meet."""
+    """The vertices, with lips that passed through each other (a random shape's may) brought together."""
     upper, lower = vertices[UPPER_LIP], vertices[LOWER_LIP]
     crossed = (upper[:, 1] > lower[:, 1])[:, np.newaxis]
     middle = (upper + lower) / 2
