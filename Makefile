@@ -7,7 +7,7 @@ STATE_DIR ?= state
 BIN := .venv/bin
 WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
 
-.PHONY: run test bench setup webui lint clean help
+.PHONY: run test bench setup webui clean help
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile

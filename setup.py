@@ -6,8 +6,15 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 PACKAGES = ["ligan", "master_daemon", "frontend_server", "backend_container"]
-SERVER = ["flask>=3.0", "flask-openapi3>=4.0,<5", "flask-openapi3-swagger>=5", "waitress>=3.0", "pydantic>=2.7", "requests>=2.31"]
-DAEMON = ["aiohttp>=3.9", "uvloop>=0.19", "sqlalchemy>=2.0", "cryptography>=42", "paramiko>=3.4"]
+SERVER = [
+    "flask>=3.0",
+    "flask-openapi3>=4.0,<5",
+    "flask-openapi3-swagger>=5",
+    "waitress>=3.0",
+    "pydantic>=2.7",
+    "requests>=2.31",
+]
+DAEMON = ["aiohttp>=3.14", "uvloop>=0.19", "sqlalchemy>=2.0", "cryptography>=42"]
 FRONTEND = ["pillow>=10.3", "pi-heif>=0.18", "jsonschema>=4.21"]
 BACKEND = ["numpy>=1.26", "torch>=2.3", "safetensors>=0.4", "scikit-learn>=1.4", "opencv-python-headless>=4.12,<5"]
 TEST = [
@@ -20,7 +27,6 @@ TEST = [
     "psutil>=5.9",
     "types-requests",
     "types-waitress",
-    "types-paramiko",
     "types-psutil",
     "types-jsonschema",
 ]
@@ -38,11 +44,11 @@ setup(
     package_data={
         "ligan": ["py.typed"],
         "frontend_server": ["static/**/*"],
-        "master_daemon": ["**/*.html", "**/*.sh"],
+        "master_daemon": ["**/*.sh"],
         "backend_container": ["weights/**/*"],
     },
     install_requires=SERVER + DAEMON + FRONTEND + BACKEND,
-    extras_require={"test": TEST, "pyslurm": ["pyslurm"]},
+    extras_require={"test": TEST},
     entry_points={
         "console_scripts": ["ligan = ligan.command:main"],
         # Each verb of the `ligan` command; `ligan/` itself imports none of the other packages.

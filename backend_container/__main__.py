@@ -39,9 +39,9 @@ def main() -> None:
 def _serve() -> None:
     # Flask and its kin are imported here, so that `--help` is quick and a SIGTERM meanwhile is heeded.
     from backend_container.backend import Backend
-    from backend_container.bootstrap import backend_bootstrap
+    from ligan.job import read_bootstrap
 
-    backend = Backend(backend_bootstrap(sys.stdin), _leave)
+    backend = Backend(read_bootstrap(sys.stdin, "backend"), _leave)
     _on_end(backend.end)
     backend.start()
     threading.Event().wait()  # for ever: signals are handled on this thread, which is free for them

@@ -25,7 +25,7 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m frontend_server", description=__doc__).parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stop)
-    bootstrap = read_bootstrap(sys.stdin)
+    bootstrap = read_bootstrap(sys.stdin, "frontend")
     home = Home(bootstrap)
     daemon = _daemon_line(bootstrap)
     kinds = cache(lambda: daemon.get("/kinds", TaskKinds))

@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from ligan.problem import Problem, invalid_parameters
+from ligan.problem import invalid_parameters
 from ligan.wire.task import TaskKind, TaskKinds
 
 
@@ -24,7 +24,7 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
 def check(kinds: TaskKinds, kind: str, params: dict[str, Any]) -> None:
     """Raises Problem `unknown-task-kind` or `invalid-parameters` with one sentence for each finding."""
     _check_numbers(params)
-    _validate(_find(kinds, kind), params)
+    _validate(kinds.find(kind), params)
 
 
 def _check_numbers(params: dict[str, Any]) -> None:
@@ -33,14 +33,6 @@ def _check_numbers(params: dict[str, Any]) -> None:
         json.dumps(params, allow_nan=False)
     except ValueError as error:
         raise invalid_parameters([("params", "NaN and Infinity are not numbers of JSON")]) from error
-
-
-def _find(kinds: TaskKinds, name: str) -> TaskKind:
-    for kind in kinds.kinds:
-        if kind.kind == name:
-            return kind
-    valid = ", ".join(kind.kind for kind in kinds.kinds if not kind.hidden)
-    raise Problem("unknown-task-kind", f"There is no task kind {name!r}; valid: {valid}.")
 
 
 def _validate(kind: TaskKind, params: dict[str, Any]) -> None:

@@ -13,8 +13,10 @@ from werkzeug import datastructures
 
 from frontend_server import forms
 from frontend_server.photo import read_photo
+from ligan.identity import matches
 from ligan.ids import TaskId
 from ligan.intervals import MAX_BODY
+from ligan.job import PUBLIC
 from ligan.problem import Problem, invalid_parameters
 from ligan.web.app import APIBlueprint, OpenAPI, make_app, reply
 from ligan.web.client import Client
@@ -55,7 +57,7 @@ def make_frontend(daemon: Client, kinds: Kinds, frontend_id: str) -> OpenAPI:
 
 
 def _check_frontend_id(frontend_id: str) -> None:
-    if request.path not in ("/challenge", "/healthz") and request.headers.get(FRONTEND_HEADER) != frontend_id:
+    if request.path not in PUBLIC and not matches(request.headers.get(FRONTEND_HEADER, ""), frontend_id):
         raise Problem("not-authorised", "The frontend is reached through the daemon's public port only.")
 
 

@@ -11,6 +11,14 @@ COMMAND_TIMEOUT = 20.0
 """A scheduler command without an answer by then is a don't-know; slurmctld itself gives up after 10."""
 GONE_POLLS = 3
 """Good listings without the job before it counts as gone: a restarted slurmctld may list nothing for a while."""
+POLL_LOCAL = 0.5
+"""Between listings of local processes: reading /proc costs nothing."""
+ENDS_AT_TOLERANCE = 5.0
+"""A time limit that moved by less than this did not move: it is read off a clock that ticks in seconds."""
+RESTART_PAUSE = 3.0
+"""Before the next frontend job when the last one ended without having been ready: a broken set-up must not spin."""
+IDLE_WHILE_OTHERS_WAIT = 60
+"""A backend without task and page for so long is released when another session's waits for its place."""
 
 # Jobs
 HEARTBEAT = 5.0
@@ -31,17 +39,9 @@ SSE_KEEPALIVE = 10.0
 """Proxies cut silent streams at 15 to 60 s."""
 SSE_BACKLOG = 1000
 """Events kept per session for replay; a page of results makes about twenty."""
-RESTART_PAUSE = 3.0
-"""Before the next frontend job when the last one ended without having been ready: a broken set-up must not spin."""
-POLL_LOCAL = 0.5
-"""Between listings of local processes: reading /proc costs nothing."""
-ENDS_AT_TOLERANCE = 5.0
-"""A time limit that moved by less than this did not move: it is read off a clock that ticks in seconds."""
 MAX_UPLOAD = 25 * 1024 * 1024
 """Bytes of an uploaded photo; a phone's photo has 3 to 12 MB."""
 MAX_BODY = MAX_UPLOAD + 64 * 1024
 """Bytes of any request body: an upload and its multipart framing."""
 MAX_OPEN_TASKS = 32
 """Tasks of one session that may wait or run; a page makes one at a time."""
-IDLE_WHILE_OTHERS_WAIT = 60
-"""A backend without task and page for so long is released when another session's waits for its place."""

@@ -22,21 +22,29 @@ from ligan.web.app import invalid, reply
 from ligan.web.client import Client
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer, guard
 from ligan.web.serving import Server
-from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Heartbeat, Register
+from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Heartbeat, Register, Role
 
 log = logging.getLogger(__name__)
-_PUBLIC = frozenset({"/challenge", "/healthz"})
+PUBLIC = frozenset({"/challenge", "/healthz"})
+"""Paths of a job's server that need no token."""
 
 
-def read_bootstrap(stream: TextIO) -> Bootstrap:
+def read_bootstrap(stream: TextIO, role: Role) -> Bootstrap:
     """The job's document from its standard input.
 
-    Raises pydantic.ValidationError when it is not one, and SystemExit when there is none.
+    Raises SystemExit, in words that never show the token, when there is none or it is not one of this role.
     """
     text = stream.read()
     if not text.strip():
         raise SystemExit("No bootstrap document on standard input. Jobs are started by the daemon: run `ligan up`.")
-    return Bootstrap.model_validate_json(text)
+    try:
+        bootstrap = Bootstrap.model_validate_json(text)
+    except ValidationError as error:
+        # Pydantic's own text would print the document, token and all.
+        raise SystemExit(f"The bootstrap document is not valid: {invalid(error).document.detail}") from None
+    if bootstrap.role != role:
+        raise SystemExit(f"This is a {role}; the bootstrap document is for a {bootstrap.role}.")
+    return bootstrap
 
 
 class Home:
@@ -50,7 +58,7 @@ class Home:
 
     def admit(self, app: Flask) -> None:
         """Guard the job's application and let it answer the daemon's challenge."""
-        guard(app, self._token, _PUBLIC)
+        guard(app, self._token, PUBLIC)
         app.add_url_rule("/challenge", view_func=self._answer, methods=["POST"])
         app.add_url_rule("/healthz", view_func=lambda: reply(Done()), endpoint="healthz")
 

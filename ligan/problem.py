@@ -38,7 +38,10 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "cancelled": (409, "The task was cancelled"),
     "unreachable": (502, "A part of the service did not answer"),
     "weights-missing": (503, "The model's weights are not there"),
-    "weights-invalid": (503, "The model's weights cannot be used"),
+    "weights-damaged": (503, "The model's weights are damaged"),
+    "weights-mismatch": (503, "The model's weights belong to another model"),
+    "engine-unknown": (503, "There is no such model"),
+    "device-missing": (503, "The machine lacks what the model runs on"),
     "model-part-missing": (503, "A part of the model is not installed"),
     "internal-error": (500, "Something failed inside the service"),
 }

@@ -14,7 +14,11 @@ _TIME = re.compile(r"^(?:(?P<days>\d+)-)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(
 
 def _seconds(value: object) -> object:
     """`[days-]hours:minutes:seconds` as sbatch(1) takes it, or a number of seconds."""
-    match = _TIME.match(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return value
+    match = _TIME.match(value)
+    if match is None and not value.isdecimal():
+        raise ValueError("write [days-]HH:MM:SS or a number of seconds")
     if match is None:
         return value
     days, hours, minutes, seconds = (int(match[name] or 0) for name in ("days", "hours", "minutes", "seconds"))
@@ -62,8 +66,8 @@ class FrontendSettings(JobSettings):
 class BackendSettings(JobSettings):
     """`[backend]`: a model server job for each session."""
 
-    slots: int = 6
-    cpus: int = 2
+    slots: int = Field(6, ge=1, description="`local` only: how many run at once")
+    cpus: int = Field(2, ge=1, description="CPU cores of the job")
     idle_release_s: int = Field(600, ge=30, description="Without a task or an open page for so long, it is released")
     engine: str = Field("appearance", description="Face model: appearance or stylegan2")
     weights: str = Field("", description="Directory of its weights; empty for the packaged ones")

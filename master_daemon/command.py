@@ -6,12 +6,17 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 
+from aiohttp.http_exceptions import HttpProcessingError
+from sqlalchemy.exc import DatabaseError
+
 from ligan import __version__
 from ligan.settings import Settings, SettingsError, load_settings
+from master_daemon.cluster.local_job import DamagedRecordError
 from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
 
 _DESCRIPTION = """Start the master daemon: it opens the public port, submits the frontend job and one backend job for
@@ -23,6 +28,8 @@ _EPILOG = """examples:
 
 Ctrl-C ends the daemon and every job it started. SIGTERM ends the daemon; jobs of a cluster go on and are found again
 by the next one over the same state directory."""
+_OPEN_FILES = 16384
+"""Files and connections the daemon may have open at once; a login shell's 1024 are gone with as many pages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def up(arguments: argparse.Namespace) -> int:
     """Run until a signal. Exit codes: 0 stopped, 1 could not start."""
     _log_to_stderr(arguments.verbose)
+    os.umask(0o077)  # all that is written is this user's alone, also in a folder that others may enter
+    _allow_open_files()
     try:
         settings = _settings(arguments)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_serve(settings, arguments.state_dir.absolute()))
-    except (SettingsError, StateInUseError, PermissionError) as error:
+    except (SettingsError, StateInUseError, DamagedRecordError, PermissionError) as error:
         print(f"ligan up: {error}", file=sys.stderr)
+    except DatabaseError as error:
+        what = f"The database in {arguments.state_dir} cannot be used ({error.orig})"
+        print(f"ligan up: {what}: see that its disk has room, or give another --state-dir.", file=sys.stderr)
     except OSError as error:
         print(f"ligan up: {_explain(error)}", file=sys.stderr)
     return 1
@@ -66,26 +78,23 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
         loop.add_signal_handler(number, stopping.put_nowait, number)
     print(f"LiGAN {__version__}  state in {state_dir}", flush=True)
     daemon = Daemon(settings, state_dir)
-    waiter: asyncio.Task[None] | None = None
     try:
         await daemon.start()
-        waiter = asyncio.create_task(_announce(daemon))
-        received = await stopping.get()
     except BaseException:
-        received = signal.SIGINT
+        await daemon.stop(end_jobs=False)  # an earlier daemon's jobs go on, for the next one that can start
         raise
-    finally:
-        if waiter is not None:
-            waiter.cancel()
-        end_jobs = received == signal.SIGINT or settings.daemon.resource_manager == "local"
-        print("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"), flush=True)
-        await daemon.stop(end_jobs)
+    waiter = asyncio.create_task(_announce(daemon))
+    received = await stopping.get()
+    waiter.cancel()
+    end_jobs = received == signal.SIGINT or settings.daemon.resource_manager == "local"
+    print("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"), flush=True)
+    await daemon.stop(end_jobs)
     return 0
 
 
 async def _announce(daemon: Daemon) -> None:
     print(f"starting the web server ({daemon.manager.name}) ...", flush=True)
-    while not await asyncio.to_thread(daemon.frontend_ready):
+    while not daemon.frontend_ready():
         await asyncio.sleep(0.1)
     print(f"ready: {daemon.url}   (Ctrl-C stops everything)", flush=True)
 
@@ -98,6 +107,19 @@ def _default_state_dir() -> Path:
 def _log_to_stderr(verbose: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """What a caller garbled or left half-way is not the daemon's fault: outsiders must not fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, ConnectionError))
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _explain(error: OSError) -> str:

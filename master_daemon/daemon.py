@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ligan import __version__
 from ligan.identity import load_secret
-from ligan.intervals import MAX_BODY
+from ligan.intervals import COMMAND_TIMEOUT, MAX_BODY
 from ligan.settings import Settings
 from ligan.web.app import OpenAPI, make_app
 from ligan.web.serving import Server, listen
@@ -51,20 +51,21 @@ class StateInUseError(Exception):
 
 
 class Daemon:
-    """One installation's daemon over one state directory.
+    """One installation's daemon over one state directory, with the settings' resource manager unless one is given.
 
     Raises StateInUseError when another daemon has the directory, OSError when a port is taken.
     """
 
-    def __init__(self, settings: Settings, state_dir: Path) -> None:
+    def __init__(self, settings: Settings, state_dir: Path, manager: ResourceManager | None = None) -> None:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(state_dir / "lock")
         self.database = Database(f"sqlite:///{state_dir / 'ligan.sqlite'}")
         self._api = _listen_for_jobs(settings, self.database)
-        self.manager: ResourceManager = make_manager(settings, state_dir)
+        self.manager = manager or make_manager(settings, state_dir)
         self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port)
         _fill(self._api.app, self.parts)
         self._runner: web.AppRunner | None = None
+        self._supervising: threading.Thread | None = None
         self.port = settings.daemon.port
 
     async def start(self) -> None:
@@ -79,7 +80,8 @@ class Daemon:
         site = web.TCPSite(self._runner, host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        threading.Thread(target=self.parts.supervisor.run, name="supervisor", daemon=True).start()
+        self._supervising = threading.Thread(target=self.parts.supervisor.run, name="supervisor", daemon=True)
+        self._supervising.start()
 
     @property
     def url(self) -> str:
@@ -87,8 +89,7 @@ class Daemon:
         return f"http://{self.parts.settings.daemon.host}:{self.port}/"
 
     def frontend_ready(self) -> bool:
-        with self.database.read() as connection:
-            job = jobs.newest(connection, "frontend")
+        job = self.parts.supervisor.frontend
         return job is not None and job.ready
 
     async def stop(self, end_jobs: bool) -> None:
@@ -96,6 +97,10 @@ class Daemon:
         self.parts.supervisor.stop()
         if self._runner is not None:
             await self._runner.cleanup()
+        if (
+            self._supervising is not None
+        ):  # it may be about to submit: what it started must be known before jobs are ended
+            await asyncio.to_thread(self._supervising.join, COMMAND_TIMEOUT)
         if end_jobs:
             await asyncio.to_thread(self._end_jobs)
         self._api.server.close()
@@ -154,7 +159,7 @@ def _assemble(
     launcher = Launcher(settings, secret, f"http://{settings.daemon.cluster_host}:{api_port}")
     lines = Lines(launcher)
     delivery = Delivery(database, lines, time.time)
-    presence = Presence(time.time())
+    presence = Presence(time.time(), settings.backend.idle_release_s)
     return Parts(
         settings=settings,
         secret=secret,

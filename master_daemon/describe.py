@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 from ligan.wire.task import TaskKinds
@@ -22,7 +23,7 @@ class Descriptions:
         self._frontend = pool.submit(_describe, [*python, "-m", "frontend_server.describe"])
         pool.shutdown(wait=False)
 
-    @property
+    @cached_property
     def kinds(self) -> TaskKinds:
         """The registry of tasks."""
         return TaskKinds.model_validate(_answer(self._backend)["kinds"])

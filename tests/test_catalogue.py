@@ -21,9 +21,9 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def raised(tree: ast.Module) -> Iterator[str]:
-    """Slugs of `Problem("slug", …)`."""
+    """Slugs of `Problem("slug", …)`, and of the models' errors, which become problems."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Problem", "ModelError"):
             yield from words(node.args[0])
 
 

@@ -80,8 +80,6 @@ def _invalid_request(error: ValidationError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    if status < 400 and error.response is not None:
-        return make_response(error.response)
     if error.response is not None:  # a response that was raised, such as the answer to invalid parameters
         return make_response(error.response)
     slug = _HTTP_SLUGS.get(status, "malformed-request" if status < 500 else "internal-error")

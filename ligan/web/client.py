@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,12 +20,16 @@ M = TypeVar("M", bound=BaseModel)
 class Client:
     """One part's line to another. Thread-safe; connections are kept open.
 
-    Every method raises Problem: the other's own, or `unreachable` when no sensible answer came.
+    Every method raises Problem: the other's own, or `unreachable` when no sensible answer came, or when `at_once`
+    calls are waiting for one already.
     """
 
-    def __init__(self, base_url: str, headers: dict[str, str] | None = None, timeout_s: float = CALL_TIMEOUT) -> None:
+    def __init__(
+        self, base_url: str, headers: dict[str, str] | None = None, timeout_s: float = CALL_TIMEOUT, at_once: int = 32
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._timeout = timeout_s
+        self._free = threading.BoundedSemaphore(at_once)
         self._session = requests.Session()
         self._session.trust_env = False  # a site's proxy variables must not lead cluster-local calls astray
         self._session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=32))
@@ -54,6 +59,8 @@ class Client:
         content_type: str = "application/json",
     ) -> requests.Response:
         headers = {"Content-Type": content_type} if body is not None else {}
+        if not self._free.acquire(blocking=False):
+            raise Problem("unreachable", f"{method} {path}: earlier calls have no answer yet; try again in a moment.")
         try:
             response = self._session.request(
                 method,
@@ -66,6 +73,8 @@ class Client:
             )
         except (requests.RequestException, HTTPError) as error:
             raise Problem("unreachable", f"{method} {path}: {type(error).__name__}; try again in a moment.") from error
+        finally:
+            self._free.release()
         if response.status_code >= 300:
             raise _problem(response)
         return response

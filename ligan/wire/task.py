@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from ligan.ids import ImageId, SessionId, TaskId
-from ligan.problem import ProblemDocument
+from ligan.problem import Problem, ProblemDocument
 from ligan.wire.base import Message
 from ligan.wire.image import ImageRef
 
@@ -41,6 +41,14 @@ class TaskKind(Message):
 
 class TaskKinds(Message):
     kinds: list[TaskKind]
+
+    def find(self, name: str) -> TaskKind:
+        """Raises Problem `unknown-task-kind`, which names those that pages offer."""
+        for kind in self.kinds:
+            if kind.kind == name:
+                return kind
+        valid = ", ".join(kind.kind for kind in self.kinds if not kind.hidden)
+        raise Problem("unknown-task-kind", f"There is no task kind {name!r}; valid: {valid}.")
 
 
 class NewTask(Message):

@@ -105,10 +105,7 @@ def _look(parts: Parts, key: str, new: NewImage) -> Face:
 
 def _store_task(parts: Parts, new: SessionTask) -> tuple[str, str]:
     """(session key, task ID) of the task, now durable."""
-    kind = next((kind for kind in parts.descriptions.kinds.kinds if kind.kind == new.kind), None)
-    if kind is None:
-        valid = ", ".join(kind.kind for kind in parts.descriptions.kinds.kinds if not kind.hidden)
-        raise Problem("unknown-task-kind", f"There is no task kind {new.kind!r}; valid: {valid}.")
+    kind = parts.descriptions.kinds.find(new.kind)
     with parts.database.write() as transaction:
         key = sessions.key_of(transaction.connection, new.session_id)
         _check_capacity(transaction.connection, key)

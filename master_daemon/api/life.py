@@ -39,8 +39,11 @@ def life_api(parts: Parts) -> APIBlueprint:
     def on_ready(body: Ready) -> Response:
         job = calling_job(parts)
         now = parts.now()
+        if job.host is None:
+            raise Problem("not-authorised", "Register first: nothing is sent to an address that was not challenged.")
         parts.supervisor.change(job.nonce, lambda j: _live(lifecycle.ready(j, now), j), now)
-        parts.supervisor.wake()
+        if job.role == "backend":  # here, and not by a turn of the supervisor, which a slow scheduler may hold up
+            parts.delivery.deliver(job.session_key)
         return reply(Done())
 
     @api.post("/heartbeat", summary="A job is alive", responses={"200": Done})

@@ -17,13 +17,13 @@ class _Template(Template):
     delimiter = "@"  # the dollar is the shell's
 
 
-def render_job_script(request: JobRequest, log: Path, options: Sequence[str], prefix: Sequence[str] = ()) -> str:
-    """The script that runs `prefix` + the request's command with the bootstrap document on standard input.
+def render_job_script(request: JobRequest, log: Path, options: Sequence[str]) -> str:
+    """The script that runs the request's command with the bootstrap document on standard input.
 
     `options` are sbatch options of the site and role, such as `--gres=gpu:1`; `log` gets the job's output. The document
     arrives with a line feed at its end. Raises SubmitRefusedError for characters that a script cannot carry.
     """
-    _check_printable((*options, *prefix, *request.command, str(log)))
+    _check_printable((*options, *request.command, str(log)))
     if "\0" in request.stdin:
         raise SubmitRefusedError("the bootstrap document holds a NUL character, which no here-document can carry")
     return _Template(TEMPLATE.read_text()).substitute(
@@ -31,7 +31,7 @@ def render_job_script(request: JobRequest, log: Path, options: Sequence[str], pr
         minutes=whole_minutes(request.time_limit_s),
         log=shlex.quote(str(log).replace("%", "%%")),  # sbatch(1), FILENAME PATTERN
         options="\n".join(f"#SBATCH {shlex.quote(option)}" for option in options),
-        command=shlex.join((*prefix, *request.command)),
+        command=shlex.join(request.command),
         bootstrap=request.stdin.removesuffix("\n"),
         delimiter=free_delimiter(request.stdin),
     )

@@ -18,6 +18,10 @@ OVERDUE_CODES = frozenset({124, -signal.SIGKILL})
 """timeout(1): the limit was reached, or the job outlived the grace after it."""
 
 
+class DamagedRecordError(ValueError):
+    """A job's record cannot be read; the text says which and what to do."""
+
+
 @dataclass(frozen=True)
 class LocalJob:
     """A job, its states named as Slurm names them. Its ID is its nonce."""
@@ -83,14 +87,14 @@ class JobFolder:
         _sync(self.path)
 
     def load(self) -> LocalJob:
-        """Raises ValueError for a damaged file, FileNotFoundError where `create` was cut short."""
+        """Raises DamagedRecordError, FileNotFoundError where `create` was cut short."""
         text = self._record.read_text()
         try:
             fields = json.loads(text)
             process = Process(**fields.pop("process")) if fields["process"] else fields.pop("process")
             return LocalJob(**{**fields, "command": tuple(fields["command"]), "process": process})
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
+            raise DamagedRecordError(
                 f"{self._record} is damaged ({error}): end its job by hand and remove the folder"
             ) from error
 

@@ -38,8 +38,6 @@ class SlurmSite:
     """Memory per node, such as `8G`."""
     extra_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """More options of sbatch(1), such as `--account=faces` or `--signal=B:TERM@60`."""
-    prefix: tuple[str, ...] = ()
-    """Words before the server's command, such as `apptainer exec --nv image.sif`."""
 
     def options(self, role: str) -> tuple[str, ...]:
         """The role's options of sbatch. Raises SubmitRefusedError for a role without a partition."""
@@ -76,9 +74,7 @@ class SlurmCliManager:
         A refused job may be listed for a while, as FAILED (BadConstraints): Slurm keeps a record of some refusals.
         """
         check_name(request)
-        script = render_job_script(
-            request, self._log(request.nonce), self._site.options(request.role), self._site.prefix
-        )
+        script = render_job_script(request, self._log(request.nonce), self._site.options(request.role))
         try:
             return sbatch.parse_job_id(self._run(sbatch.ARGV, stdin=script).stdout)
         except CommandError as error:

@@ -29,11 +29,15 @@ class Artifacts:
             return
         path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except OSError:  # a full disk must not fill up with halves
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def has(self, sha256: str) -> bool:
         return self.path(sha256).exists()

@@ -41,6 +41,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url, pool_size=16, max_overflow=16)
         event.listen(self._engine, "connect", _configure)
+        event.listen(self._engine, "begin", _begin)
         self._writing = threading.Lock()
         self._listeners: list[Listener] = []
         metadata.create_all(self._engine)
@@ -62,6 +63,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        """One snapshot for all queries of the block, whatever is written meanwhile."""
         with self._engine.connect() as connection:
             yield connection
 
@@ -69,6 +71,11 @@ class Database:
         self._engine.dispose()
 
 
+def _begin(connection: Connection) -> None:
+    connection.connection.cursor().execute("BEGIN")  # not through SQLAlchemy, where it would cost as much as a query
+
+
 def _configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (a DB-API connection)
+    connection.isolation_level = None  # sqlite3 alone would begin a transaction only at its first write
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")

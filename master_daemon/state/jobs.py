@@ -12,6 +12,9 @@ from ligan.wire.session import JobState
 from master_daemon.state.database import Transaction
 from master_daemon.state.schema import jobs
 
+_LIVE = tuple(state.value for state in JobState if state is not JobState.ENDED)
+"""As a list of values, which the index on `state` can serve: most rows have ended."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -68,7 +71,7 @@ def find(connection: Connection, nonce: str) -> Job | None:
 
 def live(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
-    query = select(jobs).where(jobs.c.state != JobState.ENDED.value).order_by(jobs.c.requested_at)
+    query = select(jobs).where(jobs.c.state.in_(_LIVE)).order_by(jobs.c.requested_at)
     return [_job(row) for row in connection.execute(query)]
 
 

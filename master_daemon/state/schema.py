@@ -23,7 +23,7 @@ sessions = Table(
     metadata,
     Column("session_key", String, primary_key=True),
     Column("created_at", Float, nullable=False),
-    Column("wants_backend", Boolean, nullable=False, default=False),
+    Column("wants_backend", Boolean, nullable=False, default=False, index=True),
     Column("last_event", Integer, nullable=False, default=0),
 )
 

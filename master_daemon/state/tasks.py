@@ -6,18 +6,19 @@ import json
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.event import EventName, Failed, Progressed, Resulted
 from ligan.wire.image import ImageRef, Origin
 from ligan.wire.job import ReportedProgress, ReportedResult
+from ligan.wire.session import JobState
 from ligan.wire.task import ResultImage, Task, TaskOrder, TaskResult, TaskState
 from master_daemon.state import events, images
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.state.schema import tasks
+from master_daemon.state.schema import jobs, tasks
 
 _REFS = TypeAdapter(list[ImageRef])
 _OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
@@ -63,7 +64,17 @@ def holder(connection: Connection, task_id: str) -> str | None:
 
 
 def open_count(connection: Connection, key: str) -> int:
-    return len(_open(connection, key))
+    query = select(func.count()).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN))
+    return int(connection.execute(query).scalar_one())
+
+
+def keys_to_deliver(connection: Connection) -> list[str]:
+    """Sessions with a ready backend and a task that none has taken yet, the one that waits longest first."""
+    ready = select(jobs.c.session_key).where(jobs.c.role == "backend", jobs.c.state == JobState.READY.value)
+    query = select(tasks.c.session_key).where(
+        tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None), tasks.c.session_key.in_(ready)
+    )
+    return list(connection.execute(query.group_by(tasks.c.session_key).order_by(func.min(tasks.c.number))).scalars())
 
 
 def undelivered(connection: Connection, key: str) -> list[TaskOrder]:

@@ -102,8 +102,11 @@ def in_contact(job: Job, now: float) -> bool:
 
 
 def submitted(job: Job, job_id: str) -> Job:
-    """The scheduler took it."""
-    return replace(job, state=JobState.PENDING, job_id=job_id, reason=wait_reason(""))
+    """The scheduler took it. It may have called home, or have been ended, before the scheduler's answer was read."""
+    taken = replace(job, job_id=job_id)
+    if job.state is not JobState.SUBMITTING:
+        return taken
+    return replace(taken, state=JobState.PENDING, reason=wait_reason(""))
 
 
 def started(job: Job, now: float) -> Job:

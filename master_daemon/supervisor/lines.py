@@ -12,6 +12,9 @@ from ligan.wire.job import Challenge, ChallengeAnswer
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
 
+_AT_ONCE = 4
+"""Calls to one job: a page makes two or three, and a job that hangs must not hold every thread of the daemon."""
+
 
 class Lines:
     """Clients by (nonce, address), made when first asked for."""
@@ -25,7 +28,7 @@ class Lines:
         key = (job.nonce, job.url)
         if key not in self._clients:
             headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
-            self._clients[key] = Client(job.url, headers)
+            self._clients[key] = Client(job.url, headers, at_once=_AT_ONCE)
         return self._clients[key]
 
     def drop(self, job: Job) -> None:

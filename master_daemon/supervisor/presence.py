@@ -7,10 +7,14 @@ from collections import Counter
 
 
 class Presence:
-    """In memory only: after a restart everybody counts as seen just then."""
+    """In memory only: after a restart everybody counts as seen just then.
 
-    def __init__(self, started_at: float) -> None:
+    `remember_s`: whoever was absent for longer is forgotten and counts as absent since the start.
+    """
+
+    def __init__(self, started_at: float, remember_s: float) -> None:
         self._started_at = started_at
+        self._remember_s = remember_s
         self._pages: Counter[str] = Counter()
         self._seen: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -24,12 +28,20 @@ class Presence:
         """A page's event stream closed."""
         with self._lock:
             self._pages[session_key] -= 1
-            self._seen[session_key] = now
+            if not self._pages[session_key]:
+                del self._pages[session_key]
+            self._see(session_key, now)
 
     def touch(self, session_key: str, now: float) -> None:
         """A request of the session, with or without a page."""
         with self._lock:
-            self._seen[session_key] = now
+            self._see(session_key, now)
+
+    def _see(self, session_key: str, now: float) -> None:
+        self._seen.pop(session_key, None)
+        self._seen[session_key] = now  # last: the order is that of time
+        while self._seen[oldest := next(iter(self._seen))] < now - self._remember_s:
+            del self._seen[oldest]
 
     def absent_for(self, session_key: str, now: float) -> float:
         """Seconds since the session was last there, 0 while a page is open."""

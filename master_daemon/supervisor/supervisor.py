@@ -50,6 +50,8 @@ class Supervisor:
         self._delivery = delivery
         self._presence = presence
         self._observer = Observer(manager)
+        self.frontend: Job | None = None
+        """The newest frontend, kept at hand: every request of a page goes to it."""
         self._wake = threading.Event()
         self._stopped = False
 
@@ -83,29 +85,28 @@ class Supervisor:
             self._advance(job, listing, someone_waits, now)
         if listing is not None:
             self._cancel_leftovers(listing)
-        for job in live:
-            if job.role == "backend" and job.ready:
-                self._delivery.deliver(job.session_key)
+        self._delivery.deliver_all()
 
     # Desired state --------------------------------------------------------------------------------------------------
 
     def _create(self, now: float) -> None:
         with self._database.read() as connection:
             wanting = sessions.keys_that_want_a_backend(connection)
-            frontend = jobs.newest(connection, "frontend")
-            missing = [key for key in wanting if not _is_live(jobs.newest(connection, "backend", key))]
+            served = {job.session_key for job in jobs.live(connection)}
+            self.frontend = frontend = jobs.newest(connection, "frontend")
         if frontend is None or (not frontend.live and _may_restart(frontend, now)):
             with self._database.write() as transaction:
                 jobs.add(transaction, self._launcher.frontend(_next(frontend), now))
-        for key in missing:
-            self.want_backend(key, now)
+        for key in wanting:
+            if key not in served:
+                self.want_backend(key, now)
 
     def want_backend(self, key: str, now: float) -> None:
         """Make sure that the session has a backend or gets one; the intent is stored when this returns."""
         with self._database.write() as transaction:
             sessions.set_wants_backend(transaction, key, True)
             newest = jobs.newest(transaction.connection, "backend", key)
-            if not _is_live(newest):
+            if newest is None or not newest.live:
                 session_id = sessions.newest_id(transaction.connection, key)
                 job = self._launcher.backend(key, session_id, _next(newest), now)
                 jobs.add(transaction, job)
@@ -116,8 +117,7 @@ class Supervisor:
 
     def _advance(self, job: Job, listing: Listing | None, someone_waits: bool, now: float) -> None:
         if self._is_idle(job, someone_waits, now):
-            self.change(job.nonce, lambda current: lifecycle.ended(current, "Nobody used it any more.", now), now)
-            self._cancel(job)
+            self._release(job, someone_waits, now)
             return
         step = lifecycle.step(job, observation(listing, job), now)
         if step.job == job:
@@ -138,6 +138,15 @@ class Supervisor:
         if not stored.live and stored.ready_at is None:
             said = self._manager.read_log(stored.nonce).strip()
             log.warning("%s %s ended before it was ready; its log ends: %s", job.role, job.nonce, said or "(nothing)")
+
+    def _release(self, job: Job, someone_waits: bool, now: float) -> None:
+        def decide(current: Job) -> Job:  # again, inside the transaction: a task may have come since
+            idle = self._is_idle(current, someone_waits, now)
+            return lifecycle.ended(current, "Nobody used it any more.", now) if idle else current
+
+        released = self.change(job.nonce, decide, now)
+        if not released.live:
+            self._cancel(released)
 
     def end_all(self, live: list[Job], reason: str, now: float) -> None:
         """End these jobs for good."""
@@ -166,6 +175,10 @@ class Supervisor:
             if after != before:
                 jobs.save(transaction, after)
                 _follow(transaction, before, after, now)
+        if after.role == "frontend":
+            self.frontend = after
+        if not after.live:
+            self._delivery.forget(after)
         if after.state is not before.state:
             log.info("%s %s: %s -> %s %s", after.role, after.nonce, before.state, after.state, after.reason)
         return after
@@ -180,7 +193,9 @@ class Supervisor:
         except SubmitUnknownError as error:
             log.warning("submit of %s: %s", job.nonce, error)
         else:
-            self.change(job.nonce, lambda current: _taken(current, job_id), now)
+            taken = self.change(job.nonce, lambda current: lifecycle.submitted(current, job_id), now)
+            if not taken.live:
+                self._cancel(taken)
 
     def _cancel(self, job: Job) -> None:
         if job.job_id is not None:
@@ -208,13 +223,6 @@ def backend_view(job: Job | None) -> Backend:
     )
 
 
-def _taken(job: Job, job_id: str) -> Job:
-    # It may have started, or even called home, before the scheduler's answer was read.
-    if job.state is JobState.SUBMITTING:
-        return lifecycle.submitted(job, job_id)
-    return job
-
-
 def _follow(transaction: Transaction, before: Job, after: Job, now: float) -> None:
     """What a backend's transition means for its session."""
     if after.role != "backend":
@@ -232,10 +240,6 @@ def _announce(transaction: Transaction, job: Job, now: float, before: Job | None
         return
     name = EventName.ON_READY if job.ready else EventName.ON_QUEUE
     events.append(transaction, job.session_key, name, backend_view(job), now)
-
-
-def _is_live(job: Job | None) -> bool:
-    return job is not None and job.live
 
 
 def _next(job: Job | None) -> int:

@@ -13,8 +13,7 @@ from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER, TOKEN_HEADER, beare
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
 from master_daemon.api.public import SEND_HEADER
 from master_daemon.parts import Parts
-from master_daemon.state import jobs, sessions
-from master_daemon.state.jobs import Job
+from master_daemon.state import sessions
 from master_daemon.tunnel import proxy
 from master_daemon.tunnel.cookie import NAME, SessionCookie, set_cookie
 from master_daemon.tunnel.hub import Hub
@@ -36,7 +35,10 @@ _SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'self'",
 }
-_BEGUN = "begun"
+_KEPT_KEYS = 4096
+"""Session IDs whose key is remembered; every load of the page makes a new one."""
+_COOKIE = web.RequestKey("cookie", str)
+_BEGUN = web.RequestKey("begun", bool)
 _STARTING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>LiGAN is starting</title></head><body><h1>LiGAN is starting</h1>
 <p>The web server is on its way; this page reloads by itself.</p></body></html>"""
@@ -76,7 +78,7 @@ class Gateway:
         """The start page: every load gets a session ID of its own, which inherits what the last one had."""
         old_id = self._cookie.open(request.cookies.get(NAME))
         session_id = await asyncio.to_thread(self._renew, old_id)
-        request["cookie"] = self._cookie.seal(session_id)
+        request[_COOKIE] = self._cookie.seal(session_id)
         return await self._frontend(request)
 
     def _renew(self, old_id: str | None) -> str:
@@ -99,8 +101,8 @@ class Gateway:
         return await proxy.forward(request, self._http, self._api_url, await self._own_headers(request))
 
     async def _frontend(self, request: web.Request) -> web.StreamResponse:
-        job = await asyncio.to_thread(self._current_frontend)
-        if job is None:
+        job = self._parts.supervisor.frontend
+        if job is None or not job.ready:
             return _not_ready(request)
         headers = {
             TOKEN_HEADER: bearer(self._parts.launcher.token(job)),
@@ -115,11 +117,6 @@ class Gateway:
     def _http(self) -> ClientSession:
         assert self._client is not None  # noqa: S101 (made before the first request)
         return self._client
-
-    def _current_frontend(self) -> Job | None:
-        with self._parts.database.read() as connection:
-            job = jobs.newest(connection, "frontend")
-        return job if job is not None and job.ready else None
 
     async def _own_headers(self, request: web.Request) -> dict[str, str]:
         token = gateway_token(self._parts.secret)
@@ -144,9 +141,11 @@ class Gateway:
 
     async def _key(self, session_id: str) -> str:
         """The session's key, which never changes once it is issued. Raises Problem `no-session`."""
-        if session_id not in self._keys:
-            self._keys[session_id] = await asyncio.to_thread(self._read_key, session_id)
-        return self._keys[session_id]
+        key = self._keys.pop(session_id, "") or await asyncio.to_thread(self._read_key, session_id)
+        self._keys[session_id] = key  # last: the most recently used
+        if len(self._keys) > _KEPT_KEYS:
+            del self._keys[next(iter(self._keys))]
+        return key
 
     def _read_key(self, session_id: str) -> str:
         with self._parts.database.read() as connection:
@@ -184,5 +183,5 @@ async def _secure(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _SECURITY.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "LiGAN"
-    if "cookie" in request:  # as a header: at this point aiohttp has written its own cookies already
-        response.headers.add("Set-Cookie", set_cookie(request["cookie"], request.secure))
+    if _COOKIE in request:  # as a header: at this point aiohttp has written its own cookies already
+        response.headers.add("Set-Cookie", set_cookie(request[_COOKIE], request.secure))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
+from ligan.intervals import SSE_BACKLOG
 from master_daemon.state.database import StoredEvent
 
-Queue = asyncio.Queue[StoredEvent]
+Queue = asyncio.Queue[StoredEvent | None]
+"""Events of one stream in order; None ends it."""
 
 
 class Hub:
@@ -24,11 +26,21 @@ class Hub:
 
     def _spread(self, events: list[StoredEvent]) -> None:
         for event in events:
-            for queue in self._streams.get(event.session_key, ()):
-                queue.put_nowait(event)
+            for queue in list(self._streams.get(event.session_key, ())):
+                if queue.full():
+                    self._end(event.session_key, queue)
+                else:
+                    queue.put_nowait(event)
+
+    def _end(self, session_key: str, queue: Queue) -> None:
+        """A page that does not read must not fill the memory; when it comes back it gets what it missed."""
+        self.close(session_key, queue)
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)
 
     def open(self, session_key: str) -> Queue:
-        queue: Queue = asyncio.Queue()
+        queue: Queue = asyncio.Queue(SSE_BACKLOG)
         self._streams[session_key].add(queue)
         return queue
 

@@ -101,7 +101,7 @@ def problem_response(document: ProblemDocument) -> web.Response:
 
 
 def _request_headers(request: web.Request, ours: Mapping[str, str]) -> CIMultiDict[str]:
-    named = {name.strip().lower() for name in request.headers.get("Connection", "").split(",")}
+    named = {name.strip().lower() for line in request.headers.getall("Connection", ()) for name in line.split(",")}
     dropped = _HOP_BY_HOP | _COOKIES | named
     headers = CIMultiDict(
         (name, value)
@@ -109,6 +109,8 @@ def _request_headers(request: web.Request, ours: Mapping[str, str]) -> CIMultiDi
         if name.lower() not in dropped and not name.lower().startswith(PRIVATE_PREFIX)
     )
     headers.update(ours)
+    if request.content_length is not None:  # known to both: no chunks, and one packet for what is small
+        headers["Content-Length"] = str(request.content_length)
     return headers
 
 

@@ -70,6 +70,8 @@ async def _follow(response: web.StreamResponse, queue: Queue, last: int) -> None
         except TimeoutError:
             await response.write(b": keepalive\n\n")
             continue
+        if event is None:
+            return
         if event.id > last:
             await response.write(frame(event))
             last = event.id

@@ -56,6 +56,12 @@ def test_only_the_first_reading_must_reach_the_daemon():
     assert [report.supersedes for report in posted] == [None] + [(one.task_id, 1)] * (len(posted) - 1)
 
 
+@pytest.mark.parametrize("models", [fake_models(), failing(RuntimeError())])
+def test_an_end_takes_the_place_of_progress_that_still_waits(models):
+    one = order("random", count=4)
+    assert settle(models, one).supersedes == (one.task_id, 1)
+
+
 def test_the_ticket_shows_how_far_it_is():
     one = order("random", count=2)
     ticket = ticket_of(one)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask, Response, redirect, request
@@ -112,3 +114,23 @@ def test_the_secret_is_not_in_the_error() -> None:
 def test_a_sites_proxy_does_not_lead_calls_astray(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert Client(url).get("/answer/200", Done, {"body": "{}"}).ok
+
+
+def test_calls_to_one_that_hangs_do_not_pile_up() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+    app = stub_app()
+
+    @app.get("/slow")
+    def slow() -> Response:
+        asked.set()
+        assert go_on.wait(20)
+        return Response(Done().model_dump_json(), mimetype="application/json")
+
+    with url_of(app) as address, ThreadPoolExecutor(1) as caller:
+        client = Client(address, at_once=1)
+        first = caller.submit(client.get, "/slow", Done)
+        assert asked.wait(20)
+        assert slug_of(client, "/slow") == "unreachable"
+        go_on.set()
+        assert first.result(20).ok
+        assert client.get("/slow", Done).ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask, Response, request
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from ligan import PROTOCOL, job
 from ligan.identity import answer
@@ -95,19 +96,33 @@ def free_address() -> str:
 
 def test_the_document_is_read_from_standard_input() -> None:
     given = bootstrap("http://127.0.0.1:1")
-    assert read_bootstrap(io.StringIO(given.model_dump_json())) == given
+    assert read_bootstrap(io.StringIO(given.model_dump_json()), "backend") == given
 
 
-@pytest.mark.parametrize("text", ["", " \n"])
-def test_without_a_document_it_says_who_starts_jobs(text: str) -> None:
-    with pytest.raises(SystemExit, match="ligan up"):
-        read_bootstrap(io.StringIO(text))
+def document(**changes: object) -> str:
+    return json.dumps({**json.loads(bootstrap("http://127.0.0.1:1").model_dump_json()), **changes})
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "null", '{"role": "cook"}'])
-def test_a_document_that_is_none(text: str) -> None:
-    with pytest.raises(ValidationError):
-        read_bootstrap(io.StringIO(text))
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "run `ligan up`"),
+        (" \n", "run `ligan up`"),
+        ("{", "not valid: body"),
+        ("null", "not valid: body"),
+        ("{}", "not valid: role"),
+        (document(role="cook"), "not valid: role"),
+        (document(orphan_lease_s="soon"), "not valid: orphan_lease_s"),
+        (document(device="tpu"), "not valid: device"),
+        (document(stranger=TOKEN), "not valid: stranger"),
+        (document(role="frontend"), "document is for a frontend"),
+    ],
+)
+def test_any_other_document_is_refused_in_words_without_the_token(text: str, message: str) -> None:
+    with pytest.raises(SystemExit, match=message) as caught:
+        read_bootstrap(io.StringIO(text), "backend")
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None  # a traceback would print pydantic's own words, with the document
 
 
 def test_the_token_shows_only_in_the_document_itself() -> None:

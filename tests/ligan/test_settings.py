@@ -74,6 +74,16 @@ def test_durations_that_are_none(site: Path, text: str) -> None:
     assert "backend.time_limit:" in error_of(site, f"[backend]\ntime_limit = {text}\n")
 
 
+@pytest.mark.parametrize("section", ["frontend", "backend"])
+@pytest.mark.parametrize("key", ["slots", "cpus"])
+def test_numbers_that_must_be_positive(site: Path, section: str, key: str) -> None:
+    assert f"{section}.{key}: Input should be greater than" in error_of(site, f"[{section}]\n{key} = 0\n")
+
+
+def test_a_duration_in_words_is_told_the_form(site: Path) -> None:
+    assert "write [days-]HH:MM:SS" in error_of(site, '[backend]\ntime_limit = "tomorrow"\n')
+
+
 def test_an_unknown_key_lists_all_that_are_valid(site: Path) -> None:
     text = error_of(site, "[backend]\ntimelimit = 60\n")
     assert f"{site}:" in text

@@ -23,16 +23,18 @@ SITE = SlurmSite(
     cpus={"backend": 4},
     memory={"backend": "16G"},
     extra_args={"backend": ("--account=faces", "--comment=GPUs for faces")},
-    prefix=("apptainer", "exec", "--nv", "/shared/ligan image.sif"),
 )
 AWKWARD = "\n".join(
     ["{", "END_OF_BOOTSTRAP", "END_OF_BOOTSTRAP_", "$(touch /tmp/owned) `id` $HOME \\ \" ' @{name} @@ é", "EOF", "}"]
 )
 
 
-def script(stdin: str = '{"token": "t0ken"}', command: tuple[str, ...] = ("python3", "-m", "backend_container")) -> str:
+IN_CONTAINER = ("apptainer", "exec", "--nv", "/shared/ligan image.sif", "python3", "-m", "backend_container")
+
+
+def script(stdin: str = '{"token": "t0ken"}', command: tuple[str, ...] = IN_CONTAINER) -> str:
     request = JobRequest("n0nce", "backend", command, stdin, 3601)
-    return render_job_script(request, SITE.log_dir / "n0nce.log", SITE.options("backend"), SITE.prefix)
+    return render_job_script(request, SITE.log_dir / "n0nce.log", SITE.options("backend"))
 
 
 def run_with_bash(request: JobRequest) -> str:

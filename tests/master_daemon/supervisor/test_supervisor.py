@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from ligan.intervals import CONTACT_LOST, GONE_POLLS, IDLE_WHILE_OTHERS_WAIT, POLL_BUSY, POLL_IDLE, RESTART_PAUSE
 from ligan.settings import BackendSettings, Settings
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
 from master_daemon.cluster.fake import FakeManager
+from master_daemon.cluster.manager import JobRequest
 from master_daemon.state import events, jobs, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
@@ -42,8 +44,9 @@ class House:
         """A new daemon over the same database and cluster."""
         self.database = Database(self.url)
         self.launcher = Launcher(SETTINGS, b"s" * 32, "http://127.0.0.1:1")
-        self.presence = Presence(self.now)
-        delivery = Delivery(self.database, Lines(self.launcher), lambda: self.now)
+        self.presence = Presence(self.now, IDLE)
+        self.lines = Lines(self.launcher)
+        delivery = Delivery(self.database, self.lines, lambda: self.now)
         self.supervisor = Supervisor(self.database, self.manager, self.launcher, delivery, self.presence)
 
     def restart(self) -> None:
@@ -208,6 +211,35 @@ def test_a_submit_that_came_through_after_all_is_cancelled(house: House) -> None
     assert house.manager.cancelled == [lost.job_id]
 
 
+def test_a_job_that_calls_home_before_sbatch_answers_can_be_cancelled(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, submit = house.session(), house.manager.submit
+
+    def slowly(request: JobRequest) -> str:
+        job_id = submit(request)
+        if request.role == "backend":
+            house.call_home(house.backend(key))
+        return job_id
+
+    monkeypatch.setattr(house.manager, "submit", slowly)
+    house.tick()
+    job = house.backend(key)
+    assert (job.state, job.job_id) == (JobState.READY, house.manager.job(job.nonce).job_id)
+
+
+def test_a_job_that_was_ended_before_sbatch_answers_is_cancelled(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = house.manager.submit
+
+    def slowly(request: JobRequest) -> str:
+        house.supervisor.end_all(house.all_jobs(), "The daemon was stopped.", house.now)
+        return submit(request)
+
+    monkeypatch.setattr(house.manager, "submit", slowly)
+    house.tick()
+    assert house.manager.cancelled == [house.manager.job(house.frontend().nonce).job_id]
+
+
 def test_a_scheduler_that_is_down_changes_nothing(house: House) -> None:
     key, job = house.ready_backend()
     other = house.session()
@@ -255,6 +287,15 @@ def test_a_lost_backend_takes_its_tasks_along_and_says_so(house: House) -> None:
     assert house.events(key)[-3:] == ["on-error", "on-error", "on-queue"]
     house.tick(POLL_IDLE, times=3)
     assert len(house.submissions()) == 1, "nobody asked for another"
+
+
+def test_the_line_to_a_backend_that_has_ended_is_closed(house: House) -> None:
+    key, job = house.ready_backend()
+    house.lines.to(job)
+    house.manager.finish(job.nonce)
+    house.tick(POLL_IDLE)
+    assert not house.backend(key).live
+    assert not house.lines._clients
 
 
 def test_the_frontend_comes_back_after_a_pause(house: House) -> None:
@@ -336,6 +377,22 @@ def backend_lost() -> Any:
     return Problem("backend-lost", "…").document
 
 
+def test_a_task_that_comes_at_the_last_moment_keeps_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, job = house.ready_backend()
+    house.now += IDLE
+    change = house.supervisor.change
+
+    def after_a_task(nonce: str, *rest: Any) -> Job:
+        if nonce == job.nonce:
+            add_task(house.database, key)
+        return change(nonce, *rest)
+
+    monkeypatch.setattr(house.supervisor, "change", after_a_task)
+    house.tick(1)
+    assert house.backend(key).live
+    assert "on-error" not in house.events(key)
+
+
 def test_leftovers_are_cancelled_and_strangers_are_not(house: House) -> None:
     key, job = house.ready_backend()
     stranger = house.launcher.request(house.launcher.backend("k", "s-" + "0" * 22, 1, NOW))
@@ -400,6 +457,23 @@ def test_the_load_on_the_scheduler_does_not_grow_with_sessions(house: House) -> 
 
     few, many = listings(1), listings(30)
     assert few == many == 60 / POLL_BUSY
+
+
+def test_the_load_on_the_database_does_not_grow_with_sessions(house: House) -> None:
+    statements: list[str] = []
+    sqlalchemy.event.listen(house.database._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    def of_a_calm_turn() -> int:
+        house.tick(POLL_BUSY)
+        statements.clear()
+        house.tick(0.1)
+        return len(statements)
+
+    house.ready_backend()
+    alone = of_a_calm_turn()
+    for _ in range(10):
+        house.ready_backend()
+    assert of_a_calm_turn() == alone > 0
 
 
 def test_when_all_is_calm_it_hardly_asks(house: House) -> None:

@@ -1,0 +1,20 @@
+"""The server that all parts listen with."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import requests
+
+from tests.ligan.stub import serving, stub_app
+
+
+def test_many_slow_callers_keep_nobody_out() -> None:
+    app = stub_app()
+    app.add_url_rule("/", view_func=lambda: "here")
+    with serving(app) as server, ExitStack() as callers:
+        for _ in range(200):
+            caller = callers.enter_context(socket.create_connection((server.host, server.port), timeout=20))
+            caller.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nonly a little")
+        assert requests.get(f"http://{server.host}:{server.port}/", timeout=20).text == "here"

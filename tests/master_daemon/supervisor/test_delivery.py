@@ -1,0 +1,171 @@
+"""Tasks on their way to backends: each once, in order, and a backend that hangs holds up nobody else."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Response, request
+
+from ligan.settings import Settings
+from ligan.web.app import reply
+from ligan.web.serving import Server
+from ligan.wire.session import JobState
+from ligan.wire.task import TaskAccepted
+from master_daemon.state import tasks
+from master_daemon.state.database import Database
+from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.launch import Launcher
+from master_daemon.supervisor.lines import Lines
+from tests.ligan.stub import serving, stub_app, wait_until
+from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session
+
+
+class Backend:
+    """Takes tasks while `open` is set; until then it hangs."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.open.set()
+        self.asked = threading.Event()
+        self.taken: list[str] = []
+        self.app = stub_app()
+        self.app.add_url_rule("/tasks", view_func=self._take, methods=["POST"])
+
+    def _take(self) -> Response:
+        self.asked.set()
+        self.open.wait(20)
+        self.taken.append(request.get_json()["task_id"])
+        return reply(TaskAccepted(task_id=self.taken[-1], position=0), 202)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'ligan.sqlite'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def delivery(database: Database) -> Delivery:
+    return Delivery(database, Lines(Launcher(Settings(), b"s" * 32, "http://127.0.0.1:1")), lambda: NOW)
+
+
+@pytest.fixture
+def backend() -> Backend:
+    return Backend()
+
+
+@pytest.fixture
+def server(backend: Backend) -> Iterator[Server]:
+    with serving(backend.app) as running:
+        yield running
+        backend.open.set()
+
+
+def session_at(database: Database, server: Server, state: JobState = JobState.READY) -> str:
+    _, key = new_session(database)
+    add_job(database, key, state=state, host="127.0.0.1", port=server.port)
+    return key
+
+
+def undelivered(database: Database, key: str) -> int:
+    with database.read() as connection:
+        return len(tasks.undelivered(connection, key))
+
+
+def test_tasks_arrive_in_order_and_once(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    key = session_at(database, server)
+    sent = [add_task(database, key) for _ in range(3)]
+    delivery.deliver(key)
+    delivery.deliver(key)
+    assert backend.taken == sent
+    assert undelivered(database, key) == 0
+
+
+def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_another(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    stuck = session_at(database, server)
+    waiting = add_task(database, stuck)
+    backend.open.clear()
+    delivery.deliver_all()
+    assert backend.asked.wait(20)
+    delivery.deliver_all()  # a round is under way: nothing piles up behind it
+    other = Backend()
+    with serving(other.app) as elsewhere:
+        key = session_at(database, elsewhere)
+        sent = add_task(database, key)
+        delivery.deliver(key)
+    assert (other.taken, backend.taken) == ([sent], [])
+    backend.open.set()
+    wait_until(lambda: undelivered(database, stuck) == 0, "the task to arrive after all")
+    assert backend.taken == [waiting]
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.STARTING, JobState.ENDED])
+def test_nothing_is_sent_to_a_backend_that_is_not_ready(
+    database: Database, delivery: Delivery, server: Server, state: JobState
+) -> None:
+    key = session_at(database, server, state)
+    add_task(database, key)
+    delivery.deliver(key)
+    with database.read() as connection:
+        assert tasks.keys_to_deliver(connection) == []
+    assert undelivered(database, key) == 1
+
+
+def test_the_longest_wait_comes_first(database: Database, server: Server) -> None:
+    first, second = session_at(database, server), session_at(database, server)
+    for key in (second, first, second):
+        add_task(database, key)
+    with database.read() as connection:
+        assert tasks.keys_to_deliver(connection) == [second, first]
+
+
+def test_a_fault_of_a_round_is_logged_and_the_next_round_goes_on(
+    database: Database,
+    delivery: Delivery,
+    backend: Backend,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = add_task(database, session_at(database, server))
+    monkeypatch.setattr(delivery, "deliver", lambda key: 1 / 0)
+    delivery.deliver_all()
+    wait_until(lambda: caplog.records, "the fault in the log")
+    assert caplog.records[0].exc_info
+    monkeypatch.undo()
+    wait_until(lambda: (delivery.deliver_all(), backend.taken)[1], "the next round")
+    assert backend.taken == [sent]
+
+
+def test_while_one_waits_for_a_backend_others_leave_their_tasks_to_it(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    key = session_at(database, server)
+    backend.open.clear()
+    sent = [add_task(database, key)]
+    waiting = threading.Thread(target=delivery.deliver, args=(key,))
+    waiting.start()
+    assert backend.asked.wait(20)
+    for _ in range(3):
+        sent.append(add_task(database, key))
+        delivery.deliver(key)  # returns although the backend answers nobody
+    assert backend.taken == []
+    backend.open.set()
+    waiting.join(20)
+    assert backend.taken == sent
+
+
+def test_nothing_is_kept_of_sessions_that_are_served(database: Database, delivery: Delivery, server: Server) -> None:
+    for _ in range(20):
+        delivery.deliver(session_at(database, server))
+    gc.collect()
+    assert len(delivery._turns) == 0

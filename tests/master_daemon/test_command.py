@@ -1,0 +1,80 @@
+"""`ligan up` from its terminal: what it refuses, in which words, and what it leaves alone when it cannot start."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from aiohttp.http_exceptions import BadHttpMessage
+
+from master_daemon.command import _is_ours
+from tests.system.running import ROOT, ligan_up
+
+
+def refused(state_dir: Path, port: int = 0) -> str:
+    """What it says when it cannot start; that is one line, and no traceback."""
+    command = [sys.executable, "-m", "ligan", "up", "--port", str(port), "--state-dir", str(state_dir)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "ligan.sqlite").write_bytes(bytes(range(256)) * 16)
+    assert "ligan up: The database in" in refused(tmp_path)
+
+
+def test_a_damaged_job_record(tmp_path: Path) -> None:
+    record = tmp_path / "jobs" / "abc" / "job.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert "job.json is damaged" in refused(tmp_path)
+
+
+def frontends_of(daemon: int) -> list[psutil.Process]:
+    return [job for job in psutil.Process(daemon).children(recursive=True) if "frontend_server" in job.cmdline()]
+
+
+def alive(job: psutil.Process) -> bool:
+    return job.is_running() and job.status() != psutil.STATUS_ZOMBIE
+
+
+def test_who_cannot_start_leaves_the_jobs_of_the_last_daemon_running(tmp_path: Path) -> None:
+    with ligan_up(tmp_path / "other") as other, ligan_up(tmp_path / "state") as killed:
+        jobs = frontends_of(killed.process.pid)
+        assert jobs
+        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.process.wait(20)
+        assert "--port" in refused(tmp_path / "state", int(other.url.rstrip("/").rpartition(":")[2]))
+        assert all(map(alive, jobs))
+        with ligan_up(tmp_path / "state"):
+            assert all(map(alive, jobs))
+        assert not any(map(alive, jobs))
+
+
+def test_what_is_written_is_the_users_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with ligan_up(tmp_path):
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert files
+        assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"), [(BadHttpMessage("garbled"), False), (ConnectionResetError(), False), (KeyError("x"), True)]
+)
+def test_only_our_own_faults_are_logged(error: Exception, ours: bool) -> None:
+    exc_info = (type(error), error, None)
+    record = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, "Error handling request", (), exc_info)
+    assert _is_ours(record) is ours
+
+
+def test_a_plain_record_is_logged() -> None:
+    assert _is_ours(logging.makeLogRecord({"msg": "hello"}))

@@ -1,0 +1,35 @@
+"""The daemon as a whole: what it leaves behind when it stops."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from master_daemon.cluster.manager import JobRequest
+from tests.master_daemon.tunnel.running import House
+
+
+def test_a_job_whose_submission_was_under_way_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(tmp_path)
+    house.frontend()
+    submit, begun, stopping = house.manager.submit, threading.Event(), threading.Event()
+
+    def slowly(request: JobRequest) -> str:
+        begun.set()
+        assert stopping.wait(20)
+        return submit(request)
+
+    monkeypatch.setattr(house.manager, "submit", slowly)
+    house.daemon.parts.supervisor.want_backend(house.key(house.session_of(house.page())["session_id"]), 0.0)
+    assert begun.wait(20)
+    stop = house.daemon.parts.supervisor.stop
+
+    def stop_and_let_the_submit_through() -> None:
+        stop()
+        stopping.set()
+
+    monkeypatch.setattr(house.daemon.parts.supervisor, "stop", stop_and_let_the_submit_through)
+    house.close()
+    assert {house.manager.job(request.nonce).state for request in house.manager.submissions} == {"CANCELLED"}
