@@ -1,5 +1,5 @@
 # LiGAN. `make run` starts everything on this machine, `make test` runs the tests; both set up what is missing first.
-# For a model server on a GPU: install your CUDA build of torch into .venv before, or set TORCH= to what pip should take.
+# torch comes from pip as constraints.txt pins it; another build installed into .venv before is kept if it fits.
 PORT ?= 7022
 PYTHON ?=
 CONFIG ?=
@@ -32,7 +32,7 @@ webui: frontend_server/static/.built  ## build the web UI
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-frontend_server/static/.built: $(WEBUI_SOURCES) scripts/setup-webui | .venv/.installed
+frontend_server/static/.built: $(WEBUI_SOURCES) scripts/setup-webui scripts/use-node | .venv/.installed
 	@scripts/setup-webui
 
 clean:  ## forget everything that was set up or built

@@ -97,14 +97,16 @@ class Home:
 
     def _beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
         heard = time.monotonic()
-        while time.monotonic() - heard < self.bootstrap.orphan_lease_s:
+        while True:
             try:
                 self.client.post("/heartbeat", pulse(), Done)
                 heard = time.monotonic()
             except Problem as problem:
                 log.warning("heartbeat: %s", problem)
-                if _refused(problem):
-                    break  # the daemon is there and says no: this job is not its own any more
+                # The daemon is there and says no: this job is not its own any more. Or it has stayed away; judged after
+                # a try, so that a job that was frozen for a while is not ended for the daemon's silence.
+                if _refused(problem) or time.monotonic() - heard > self.bootstrap.orphan_lease_s:
+                    break
             time.sleep(HEARTBEAT)
         stop()
 

@@ -101,19 +101,23 @@ class Daemon:
             self._supervising is not None
         ):  # it may be about to submit: what it started must be known before jobs are ended
             await asyncio.to_thread(self._supervising.join, COMMAND_TIMEOUT)
-        if end_jobs:
-            await asyncio.to_thread(self._end_jobs)
-        self._api.server.close()
-        self.database.close()
-        self._lock.close()
+        try:
+            if end_jobs:
+                await asyncio.to_thread(self._end_jobs)
+        finally:
+            self._api.server.close()
+            self.database.close()
+            self._lock.close()
 
     def _end_jobs(self) -> None:
         with self.database.read() as connection:
             live = jobs.live(connection)
         now = time.time()
-        self.parts.supervisor.end_all(live, "The daemon was stopped.", now)
-        if isinstance(self.manager, LocalManager):  # our own processes: gone before we are
-            self.manager.cancel_all()
+        try:
+            self.parts.supervisor.end_all(live, "The daemon was stopped.", now)
+        finally:
+            if isinstance(self.manager, LocalManager):  # our own processes: gone before we are, also on a full disk
+                self.manager.cancel_all()
 
 
 class _Api:

@@ -4,7 +4,11 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   plugins: [vue()],
-  build: { outDir: "../frontend_server/static", emptyOutDir: true },
+  build: {
+    outDir: "../frontend_server/static",
+    emptyOutDir: true,
+    rolldownOptions: { checks: { pluginTimings: false } }, // a hint about the build's speed, of no use to who installs
+  },
   css: {
     // Bootstrap 5.3 is written for Sass's older module syntax; its own warnings are not ours to fix.
     preprocessorOptions: {

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, jsonify, make_response
-from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from flask_openapi3 import APIBlueprint as PlainBlueprint
+from flask_openapi3 import Info, OpenAPI
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
@@ -34,6 +35,13 @@ _NO_OBJECT = "Input should be a JSON object, sent with Content-Type: application
 __all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply"]
 
 
+class APIBlueprint(PlainBlueprint):
+    """Routes of an API; each is documented with the problems that any of them may answer."""
+
+    def __init__(self, name: str, import_name: str, url_prefix: str | None = None) -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix, abp_responses=_RESPONSES)
+
+
 def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
     """The application of one server. `max_body` is the largest request body in bytes."""
     app = OpenAPI(
@@ -42,6 +50,7 @@ def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
         doc_ui=False,
         static_folder=None,
         responses=_RESPONSES,
+        security_schemes={},  # its own default, null, is not OpenAPI
         validation_error_model=ProblemDocument,
         validation_error_callback=_invalid_request,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import flask_openapi3_swagger
 from flask import Blueprint, Response, abort, send_from_directory
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from ligan.web.app import OpenAPI, as_json, json_document
 from ligan.wire.event import EventName, Failed, Progressed, Resulted
@@ -60,7 +61,11 @@ def documents(parts: Parts, app: OpenAPI) -> Blueprint:
 def own_document(app: OpenAPI) -> dict[str, Any]:
     """The daemon's OpenAPI document, with the event stream that its gateway serves."""
     document = dict(json_document(app))
-    schemas = {name.value: message.model_json_schema(mode="serialization") for name, message in _EVENTS.items()}
+    refs, definitions = models_json_schema(
+        [(message, "serialization") for message in dict.fromkeys(_EVENTS.values())],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = {**definitions["$defs"], **document["components"]["schemas"]}
     stream = {
         "summary": "The session's events (Server-Sent Events)",
         "description": "Each event has an id; send the last one as Last-Event-ID to get what was missed.",
@@ -68,11 +73,12 @@ def own_document(app: OpenAPI) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "A stream; `data` of each event by its name",
-                "content": {"text/event-stream": {"schema": {"oneOf": list(schemas.values())}}},
+                "content": {"text/event-stream": {"schema": {"oneOf": list(refs.values())}}},
             }
         },
     }
-    return {**document, "paths": {**document["paths"], "/api/v1/events": {"get": stream}}}
+    paths = {**document["paths"], "/api/v1/events": {"get": stream}}
+    return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas}}
 
 
 _INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LiGAN: API pages</title>
