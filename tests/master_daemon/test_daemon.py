@@ -13,7 +13,7 @@ from master_daemon.cluster.local import LocalManager
 from master_daemon.cluster.manager import JobPhase, JobRequest
 from master_daemon.daemon import Daemon
 from tests.master_daemon.cluster.jobs import request, status, wait_for
-from tests.master_daemon.tunnel.running import House
+from tests.master_daemon.running import House
 
 
 def test_a_job_whose_submission_was_under_way_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

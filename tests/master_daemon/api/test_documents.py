@@ -10,7 +10,7 @@ import pytest
 import requests
 from jsonschema import Draft202012Validator
 
-from tests.master_daemon.tunnel.running import House
+from tests.master_daemon.running import House
 
 NAMES = ("master-daemon", "frontend", "backend")
 

@@ -26,7 +26,7 @@ from ligan.wire.job import (
 from ligan.wire.session import JobState
 from ligan.wire.task import SessionTask, Task, TaskCreated, TaskKinds, Tasks, TaskState
 from tests.ligan.stub import serving, stub_app
-from tests.master_daemon.tunnel.running import House, Played, Stream
+from tests.master_daemon.running import House, Played, Stream
 
 BODY = b"\x89PNG not really"
 SHA = hashlib.sha256(BODY).hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from tests.master_daemon.tunnel.running import house_in
+from tests.master_daemon.running import house_in
 
 
 def test_before_and_after_the_frontend(tmp_path: Path) -> None:

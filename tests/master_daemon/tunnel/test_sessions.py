@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from master_daemon.tunnel.cookie import NAME, SessionCookie, set_cookie
-from tests.master_daemon.tunnel.running import House, Played
+from tests.master_daemon.running import House, Played
 
 
 def test_a_session_id_is_sealed() -> None:

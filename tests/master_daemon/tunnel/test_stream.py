@@ -14,7 +14,7 @@ from ligan.wire.session import Backend
 from master_daemon.state import events
 from master_daemon.tunnel import stream
 from tests.ligan.stub import wait_until
-from tests.master_daemon.tunnel.running import House, Stream
+from tests.master_daemon.running import House, Stream
 
 Open = Callable[..., Stream]
 

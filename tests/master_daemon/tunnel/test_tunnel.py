@@ -12,7 +12,7 @@ import requests
 
 from ligan.intervals import MAX_BODY
 from ligan.problem import MEDIA_TYPE
-from tests.master_daemon.tunnel.running import House, Played
+from tests.master_daemon.running import House, Played
 
 
 def said(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One daemon with its frontend for all tests of a folder."""
+"""One daemon with its frontend for all tests of a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.master_daemon.tunnel.running import House, Played, house_in
+from tests.master_daemon.running import House, Played, house_in
 
 
 @pytest.fixture(scope="module")
