@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,32 @@ def test_a_cut_node_is_out_of_reach_until_it_is_mended(slurm_cluster: SlurmClust
     finally:
         slurm_cluster.control("mend", "gpu1")
     assert subprocess.run(ping, capture_output=True).returncode == 0
+
+
+def test_a_configuration_that_nobody_answers_to_is_set_aside_and_put_back(slurm_cluster: SlurmCluster) -> None:
+    slurm_cluster.control("down")
+    conf = Path("/etc/slurm/slurm.conf")
+    foreign = "ClusterName=foreign\nSlurmctldHost=localhost\n"
+    conf.write_text(foreign)
+    try:
+        slurm_cluster.control("up")
+        assert conf.is_symlink()
+        slurm_cluster.control("down")
+        assert conf.read_text() == foreign
+    finally:
+        conf.unlink()
+        slurm_cluster.control("up", "--user", USER)
+
+
+def test_the_configuration_of_a_cluster_that_is_up_is_left_alone(slurm_cluster: SlurmCluster) -> None:
+    conf = Path("/etc/slurm/slurm.conf")
+    link = conf.readlink()
+    conf.unlink()
+    conf.write_text(link.read_text())  # now it is somebody's, and that somebody's slurmctld runs
+    try:
+        answer = call("up")
+        assert answer.returncode == MACHINE_CANNOT
+        assert "another cluster, which is up" in answer.stderr
+    finally:
+        conf.unlink()
+        conf.symlink_to(link)
