@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,15 @@ class Event:
 
 
 class Page:
-    """One person's browser session, by its cookie. Every method raises Problem as the service says it."""
+    """One person's browser session, by its cookie; with `cookies` of an earlier one it goes on as the same person.
 
-    def __init__(self, url: str) -> None:
+    Every method raises Problem as the service says it.
+    """
+
+    def __init__(self, url: str, cookies: CookieJar | None = None) -> None:
         self.url = url.rstrip("/")
         self.http = requests.Session()
+        self.http.cookies.update(cookies or {})
         self.http.trust_env = False
         self.load()
 

@@ -97,9 +97,8 @@ class Daemon:
         self.parts.supervisor.stop()
         if self._runner is not None:
             await self._runner.cleanup()
-        if (
-            self._supervising is not None
-        ):  # it may be about to submit: what it started must be known before jobs are ended
+        if self._supervising is not None:
+            # It may be about to submit: what it started must be known before jobs are ended.
             await asyncio.to_thread(self._supervising.join, COMMAND_TIMEOUT)
         try:
             if end_jobs:

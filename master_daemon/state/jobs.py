@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from ligan.wire.job import Role
 from ligan.wire.session import JobState
@@ -89,12 +89,6 @@ def heard(transaction: Transaction, nonce: str, now: float) -> None:
 def known_nonces(connection: Connection, nonces: set[str]) -> set[str]:
     """Those of `nonces` that stand in the database."""
     return set(connection.execute(select(jobs.c.nonce).where(jobs.c.nonce.in_(nonces))).scalars())
-
-
-def count(connection: Connection) -> dict[tuple[str, str], int]:
-    """Number of jobs by (role, state)."""
-    query = select(jobs.c.role, jobs.c.state, func.count()).group_by(jobs.c.role, jobs.c.state)
-    return {(role, state): number for role, state, number in connection.execute(query)}
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401 (a row of the jobs table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,24 @@ def test_a_task_before_the_backend_is_ready_waits_for_it(page: Page, photo: byte
     assert page.wait_task(task_id).state is TaskState.DONE
 
 
+def test_results_outlive_a_killed_daemon(tmp_path_factory: pytest.TempPathFactory) -> None:
+    state = tmp_path_factory.mktemp("state")
+    with ligan_up(state) as system:
+        before = Page(system.url)
+        before.wait_ready()
+        done = before.wait_task(before.submit("random", count=2, seed=1))
+        assert done.result is not None
+        images = [before.image(image.image_id) for image in done.result.images]
+        os.killpg(system.process.pid, signal.SIGKILL)
+        system.process.wait()
+    with ligan_up(state) as system:
+        after = Page(system.url, before.http.cookies)
+        assert after.task(done.task_id) == done
+        assert [after.image(image.image_id) for image in done.result.images] == images
+        after.wait_ready()
+        assert _run(after, "random", count=2, seed=1) == [_decoded(image) for image in images]
+
+
 def test_interrupt_ends_every_process(tmp_path_factory: pytest.TempPathFactory) -> None:
     with ligan_up(tmp_path_factory.mktemp("state")) as system:
         page = Page(system.url)
@@ -166,6 +185,10 @@ def _run(page: Page, kind: str, /, **params: object) -> list[bytes]:
     assert task.state is TaskState.DONE, task
     assert task.result is not None
     return [_pixels(page, image.image_id).tobytes() for image in task.result.images]
+
+
+def _decoded(png: bytes) -> bytes:
+    return np.asarray(Image.open(io.BytesIO(png))).tobytes()
 
 
 def _pixels(page: Page, image_id: str) -> np.ndarray:
