@@ -14,10 +14,19 @@ SERVER = [
     "pydantic>=2.7",
     "requests>=2.31",
 ]
-DAEMON = ["aiohttp>=3.14", "uvloop>=0.19", "sqlalchemy>=2.0", "cryptography>=42"]
+DAEMON = [
+    "aiohttp>=3.14",
+    "uvloop>=0.19",
+    "sqlalchemy>=2.0",
+    "cryptography>=42",
+    "paramiko>=3.4",
+    "prometheus-client>=0.20",
+]
 FRONTEND = ["pillow>=10.3", "pi-heif>=0.18", "jsonschema>=4.21"]
 BACKEND = ["numpy>=1.26", "torch>=2.3", "safetensors>=0.4", "scikit-learn>=1.4", "opencv-python-headless>=4.12,<5"]
+POSTGRESQL = ["psycopg[binary]>=3.1"]
 TEST = [
+    *POSTGRESQL,
     "pytest>=8",
     "pytest-timeout>=2.3",
     "ruff>=0.6",
@@ -29,6 +38,7 @@ TEST = [
     "types-waitress",
     "types-psutil",
     "types-jsonschema",
+    "types-paramiko",
 ]
 
 setup(
@@ -44,14 +54,21 @@ setup(
     package_data={
         "ligan": ["py.typed"],
         "frontend_server": ["static/**/*"],
-        "master_daemon": ["**/*.sh"],
+        "master_daemon": ["**/*.sh", "api/operator_page/*"],
         "backend_container": ["weights/**/*"],
     },
     install_requires=SERVER + DAEMON + FRONTEND + BACKEND,
-    extras_require={"test": TEST},
+    extras_require={"test": TEST, "postgresql": POSTGRESQL, "pyslurm": ["pyslurm>=23.2"]},
     entry_points={
         "console_scripts": ["ligan = ligan.command:main"],
         # Each verb of the `ligan` command; `ligan/` itself imports none of the other packages.
-        "ligan.commands": ["up = master_daemon.command:up"],
+        "ligan.commands": [
+            "up = master_daemon.command:up",
+            "doctor = master_daemon.doctor:doctor",
+            "status = master_daemon.operator_command.status:status",
+            "jobs = master_daemon.operator_command.jobs:jobs",
+            "explain = master_daemon.operator_command.explain:explain",
+            "drain = master_daemon.operator_command.drain:drain",
+        ],
     },
 )

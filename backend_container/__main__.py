@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
-log = logging.getLogger("backend_container")
+from backend_container.phases import Phases
+from ligan.doorbell import Doorbell
+
+TYPE_CHECKING = False  # as in `typing`: what is imported here delays the call home
+if TYPE_CHECKING:
+    import logging
+    from types import TracebackType
 
 DESCRIPTION = """The backend of one session: model work in a job of its own.
 
@@ -22,28 +25,40 @@ code 1 when the daemon refuses it or its models cannot be loaded. It logs to sta
 
 
 def main() -> None:
-    argparse.ArgumentParser(
-        "backend_container", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
-    ).parse_args()
+    """Call home, load, serve, until the daemon or the resource manager ends it."""
+    if len(sys.argv) > 1:
+        _explain()
     _on_end(lambda: _leave(0))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.excepthook = _crash
     threading.excepthook = lambda args: _crash(args.exc_type, args.exc_value, args.exc_traceback)
     try:
         _serve()
     except (SystemExit, OSError) as refusal:
-        log.error("%s", refusal)
+        _log().error("%s", refusal)
         _leave(1)
 
 
-def _serve() -> None:
-    # Flask and its kin are imported here, so that `--help` is quick and a SIGTERM meanwhile is heeded.
-    from backend_container.backend import Backend
-    from ligan.job import read_bootstrap
+def _explain() -> None:
+    """Answer `--help`, refuse anything else."""
+    from argparse import ArgumentParser, RawTextHelpFormatter
 
-    backend = Backend(read_bootstrap(sys.stdin, "backend"), _leave)
+    ArgumentParser("backend_container", description=DESCRIPTION, formatter_class=RawTextHelpFormatter).parse_args()
+
+
+def _serve() -> None:
+    text, phases = sys.stdin.read(), Phases()
+    doorbell = Doorbell(text, "backend")
+    phases.end("start")
+    doorbell.ring()
+    phases.end("register")
+    _log()
+    # Flask and its kin, only now that the daemon knows of us
+    from backend_container.backend import Backend
+    from ligan.job import parse_bootstrap
+
+    backend = Backend(parse_bootstrap(text, "backend"), phases, _leave)
     _on_end(backend.end)
-    backend.start()
+    backend.start(doorbell.listener)
     threading.Event().wait()  # for ever: signals are handled on this thread, which is free for them
 
 
@@ -54,13 +69,20 @@ def _on_end(end: Callable[[], object]) -> None:
 
 def _crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     """A thread that dies takes the backend with it: the daemon sees a job's end, but not that it limps."""
-    log.critical("This is a fault of LiGAN", exc_info=(kind, error or kind(), trace))
+    _log().critical("This is a fault of LiGAN", exc_info=(kind, error or kind(), trace))
     _leave(1)
+
+
+def _log() -> logging.Logger:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return logging.getLogger("backend_container")
 
 
 def _leave(code: int) -> None:
     """End now: the interpreter's own way out would wait for the model thread, which may be deep in a network."""
-    logging.shutdown()
+    sys.stderr.flush()
     os._exit(code)
 
 

@@ -1,9 +1,9 @@
-"""One backend's life: listen, register, load, tell that it is ready, work."""
+"""One backend's life once the daemon knows of it: serve, load, tell that it is ready, work."""
 
 from __future__ import annotations
 
 import logging
-import threading
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from backend_container.phases import Phases
 from backend_container.queue import TaskQueue, Ticket
 from backend_container.reporter import Report, Reporter
 from backend_container.server import application
+from ligan.intervals import LAST_WORDS, STOP_GRACE
 from ligan.job import Home
-from ligan.web.serving import listen
+from ligan.web.serving import serve_on
 from ligan.wire.event import EventName
 from ligan.wire.job import Bootstrap, Ready
 
@@ -24,45 +25,40 @@ if TYPE_CHECKING:
     from backend_container.worker import Worker
 
 log = logging.getLogger(__name__)
-_LAST_WORDS = 1.0
-"""Seconds that reports on their way get when the backend is told to end."""
 
 
 class Backend:
-    """The parts of one backend, put together. Nothing that takes long is imported before it is registered."""
+    """The parts of one backend, put together; loading begins at once, in the background."""
 
-    def __init__(self, bootstrap: Bootstrap, leave: Callable[[int], object]) -> None:
+    def __init__(self, bootstrap: Bootstrap, phases: Phases, leave: Callable[[int], object]) -> None:
         """`leave` ends the process with an exit code; it is called at most from a background thread."""
         self._bootstrap = bootstrap
         self._leave = leave
-        self._phases = Phases()
+        self._phases = phases
         self._home = Home(bootstrap)
         self._reporter = Reporter(self._home.client, bootstrap.orphan_lease_s)
-        self._registered = threading.Event()
         model_thread = ThreadPoolExecutor(1, "model")
         self._loading = model_thread.submit(self._load)  # the thread's first work; tasks that come early wait behind it
         self._loading.add_done_callback(self._loaded)
         self._queue = TaskQueue(model_thread, self._perform, self._settle)
 
-    def start(self) -> None:
-        """Listen and register; loading then goes on in the background. Raises SystemExit when the daemon refuses."""
+    def start(self, listener: socket.socket) -> None:
+        """Serve and beat, in the background."""
         app = application(Desk(_registry, self._queue, self._loading))
         self._home.admit(app)
-        server = listen(app, self._bootstrap.bind_host)
-        server.start()
-        self._phases.end("start")
-        self._home.register(server)
-        self._phases.end("register")
-        self._registered.set()
+        serve_on(listener, app).start()
         self._home.beat(self._queue.pulse, self._abandoned)
 
     def end(self) -> None:
-        """Let the last reports out, for a moment, and leave with code 0."""
-        self._reporter.drain(_LAST_WORDS)
+        """Stop the running task for the next backend to go on with, let the last reports out, and leave with code 0."""
+        self._queue.leave()
+        if self._loading.done() and self._loading.exception() is None:
+            self._loading.result().flush()
+        self._queue.wait_settled(STOP_GRACE)
+        self._reporter.drain(LAST_WORDS)
         self._leave(0)
 
     def _load(self) -> Worker:
-        self._registered.wait()
         from backend_container.loading import load  # imports NumPy, then torch and OpenCV
         from backend_container.worker import Worker
 
@@ -83,7 +79,9 @@ class Backend:
         return self._loading.result().perform(ticket)
 
     def _settle(self, ticket: Ticket, future: Future[Report]) -> None:
-        self._reporter.post(outcome(ticket, future))
+        report = outcome(ticket, future)
+        if report is not None:
+            self._reporter.post(report)
 
     def _fetch(self, sha256: str) -> bytes:
         return self._home.client.get_bytes(f"/artifacts/{sha256}")

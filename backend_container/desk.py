@@ -37,6 +37,10 @@ class Desk:
         """Raises Problem: unknown-task."""
         self.queue.cancel(task_id)
 
+    def take_back(self, task_id: str, attempt: int) -> None:
+        """Raises Problem: unknown-task."""
+        self.queue.take_back(task_id, attempt)
+
     def tasks(self) -> list[Task]:
         return self.queue.tasks()
 

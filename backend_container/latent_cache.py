@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-CAPACITY = 64
-"""Photos of one person's session; a w+ latent of 12 x 512 takes 24 kB."""
+CAPACITY = 256
+"""Photos of all who share a backend, a handful each; a w+ latent of 12 x 512 takes 24 kB."""
 
 
 class LatentCache:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future
 
-from backend_container.queue import Ticket
+from backend_container.queue import Stop, Ticket
 from backend_container.reporter import Report
 from ligan.problem import Problem
 from ligan.wire.event import EventName
@@ -14,14 +14,24 @@ from ligan.wire.job import ReportedError
 log = logging.getLogger(__name__)
 
 
-def outcome(ticket: Ticket, future: Future[Report]) -> Report:
-    """The result of a settled future, or the problem that stopped it. Nothing is raised."""
+def outcome(ticket: Ticket, future: Future[Report]) -> Report | None:
+    """The result of a settled future, or the problem that stopped it; None where the daemon shall hear nothing.
+
+    That is when it has taken the task back, and when the backend leaves before the task was done: it goes on elsewhere.
+    Nothing is raised.
+    """
+    if ticket.stop is Stop.TAKEN_BACK or (ticket.stop is Stop.LEAVING and not _done(future)):
+        return None
     if future.cancelled():
         return _failure(
             ticket, Problem("cancelled", "The task was cancelled before it began; start it again if it is wanted.")
         )
     error = future.exception()
     return future.result() if error is None else _failure(ticket, _problem(ticket, error))
+
+
+def _done(future: Future[Report]) -> bool:
+    return not future.cancelled() and future.exception() is None
 
 
 def _failure(ticket: Ticket, problem: Problem) -> Report:

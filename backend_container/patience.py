@@ -12,6 +12,9 @@ T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between tries: short at first, for a lost packet; doubled up to the longest, for a daemon that restarts."""
 
+_PASSING = ("unreachable", "storage-full", "storage-unavailable")
+"""Problems that end without the caller's doing; a result must outlast a full disk, too."""
+
 
 def patiently(
     call: Callable[[], T],
@@ -19,7 +22,7 @@ def patiently(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
-    """`call()`, tried again while it raises Problem("unreachable") and `patience_s` seconds are not over.
+    """`call()`, tried again while it raises a Problem of _PASSING and `patience_s` seconds are not over.
 
     Raises the last Problem then, and any other Problem at once.
     """
@@ -28,7 +31,7 @@ def patiently(
         try:
             return call()
         except Problem as problem:
-            if problem.slug != "unreachable" or clock() + pause > deadline:
+            if problem.slug not in _PASSING or clock() + pause > deadline:
                 raise
         sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

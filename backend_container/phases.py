@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 _CAME_HERE = time.monotonic()
 _START_TIME = 22
@@ -14,7 +13,8 @@ _START_TIME = 22
 def process_age() -> float:
     """Seconds since this process began; where there is no /proc, since this module was imported."""
     try:
-        stat = Path("/proc/self/stat").read_text()
+        with open("/proc/self/stat") as file:  # noqa: PTH123 (pathlib would delay the call home)
+            stat = file.read()
     except FileNotFoundError:
         return time.monotonic() - _CAME_HERE
     fields = stat.rpartition(")")[2].split()  # the name before it may hold anything; what follows is field 3 on

@@ -25,15 +25,20 @@ class Progress:
     def __init__(self, send: Callable[[Reading], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._send = send
         self._clock = clock
-        self._begun = clock()
+        self._base: tuple[float, float] | None = (clock(), 0.0)
         self._sent: tuple[float, Reading] | None = None
         self.percent = 0.0
         """What was reached, 0 to 100."""
+
+    def resumed(self) -> None:
+        """What is told next was done by an earlier attempt: it says nothing of this one's speed."""
+        self._base = None
 
     def update(self, percent: float) -> None:
         """So much is done; it is clipped to 0 to 100 and to what was reached before."""
         self.percent = max(self.percent, min(float(percent), 100.0))
         now = self._clock()
+        self._base = self._base or (now, self.percent)
         if self._due(now):
             seq = self._sent[1].seq + 1 if self._sent else 0
             self._sent = (now, Reading(seq, self.percent, self._eta(now)))
@@ -47,6 +52,7 @@ class Progress:
 
     def _eta(self, now: float) -> float | None:
         """Seconds to go at the speed so far; None while there is no speed."""
-        if self.percent == 0:
+        begun, percent = self._base or (now, self.percent)
+        if self.percent == percent:
             return None
-        return (now - self._begun) * (100 - self.percent) / self.percent
+        return (now - begun) * (100 - self.percent) / (self.percent - percent)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -25,6 +26,17 @@ _REMEMBERED = 1024
 T = TypeVar("T")
 
 
+class Stop(StrEnum):
+    """Why a task ends before it is done."""
+
+    CANCELLED = "cancelled"
+    """Its person does not want it any more."""
+    TAKEN_BACK = "taken back"
+    """The daemon gives it to another backend, or to this one in a later attempt."""
+    LEAVING = "leaving"
+    """The backend ends; another one goes on with it."""
+
+
 @dataclass(eq=False)
 class Ticket:
     """One attempt of one task, from its order to its report."""
@@ -32,6 +44,8 @@ class Ticket:
     order: TaskOrder
     work: Work
     cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set when it shall stop, whatever the reason."""
+    stop: Stop | None = None
     running: bool = False
     percent: float = 0.0
     eta_s: float | None = None
@@ -40,6 +54,12 @@ class Ticket:
     def key(self) -> tuple[str, int]:
         return self.order.task_id, self.order.attempt
 
+    def end(self, stop: Stop) -> None:
+        """Ask for a stop at the next step. A person's word counts more than any that comes after it."""
+        if self.stop is not Stop.CANCELLED:
+            self.stop = stop
+        self.cancelled.set()
+
     def task(self) -> Task:
         """What the queue's listing shows of it."""
         return Task(
@@ -47,6 +67,7 @@ class Ticket:
             kind=self.order.kind,
             params=self.order.params,
             state=TaskState.RUNNING if self.running else TaskState.QUEUED,
+            attempt=self.order.attempt,
             progress=self.percent,
             eta_s=self.eta_s,
         )
@@ -73,28 +94,46 @@ class TaskQueue(Generic[T]):
         self._entries: dict[tuple[str, int], tuple[Ticket, Future[T]]] = {}
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.RLock()  # a future that is cancelled calls back on the thread that cancels
+        self._unsettled = 0
+        self._settled = threading.Condition(self._lock)
+        self._left = False
 
     def put(self, order: TaskOrder, work: Work) -> int:
         """Queue an order; returns how many tasks are before it. The same attempt again changes nothing.
 
-        A later attempt takes the place of an earlier one. Raises Problem: queue-full, and stale-report for an attempt
-        older than one already seen.
+        A later attempt takes the place of an earlier one. Raises Problem: queue-full, also once the backend leaves, and
+        stale-report for an attempt older than one already seen.
         """
         with self._lock:
+            if self._left:
+                raise Problem("queue-full", "This backend is about to end and takes no more tasks.")
             if self._seen(order):
                 return self._position(order)
             if self._waiting() >= self._capacity:
                 raise Problem(
                     "queue-full", f"{self._capacity} tasks are waiting; cancel one or wait until one is done."
                 )
-            self._cancel(order.task_id)
+            self._end(self._of(order.task_id), Stop.TAKEN_BACK)
             return self._enter(Ticket(order, work))
 
     def cancel(self, task_id: str) -> None:
-        """Take a waiting task out, or ask the running one to stop. Raises Problem: unknown-task."""
+        """Take a waiting task out, or ask the running one to stop; it is reported. Raises Problem: unknown-task."""
+        self._end_known(task_id, None, Stop.CANCELLED)
+
+    def take_back(self, task_id: str, attempt: int) -> None:
+        """The same for one attempt alone, of which nothing is reported any more. Raises Problem: unknown-task."""
+        self._end_known(task_id, attempt, Stop.TAKEN_BACK)
+
+    def leave(self) -> None:
+        """Take no more; what waits and what runs stops, for another backend to go on with it."""
         with self._lock:
-            if not self._cancel(task_id):
-                raise Problem("unknown-task", f"{task_id} neither waits nor runs here; it may be done already.")
+            self._left = True
+            self._end(list(self._entries), Stop.LEAVING)
+
+    def wait_settled(self, timeout_s: float) -> bool:
+        """Wait until every ticket is settled; False when that takes longer than `timeout_s` seconds."""
+        with self._lock:
+            return self._settled.wait_for(lambda: not self._unsettled, timeout_s)
 
     def tasks(self) -> list[Task]:
         """What runs and waits, in order."""
@@ -119,17 +158,27 @@ class TaskQueue(Generic[T]):
     def _waiting(self) -> int:
         return sum(not ticket.running for ticket, _ in self._entries.values())
 
-    def _cancel(self, task_id: str) -> bool:
-        entries = [entry for key, entry in self._entries.items() if key[0] == task_id]
-        for ticket, future in entries:
-            ticket.cancelled.set()
+    def _of(self, task_id: str, attempt: int | None = None) -> list[tuple[str, int]]:
+        """Keys of the task's attempts that wait or run, or of the one attempt."""
+        return [key for key in self._entries if key[0] == task_id and attempt in (None, key[1])]
+
+    def _end_known(self, task_id: str, attempt: int | None, stop: Stop) -> None:
+        with self._lock:
+            keys = self._of(task_id, attempt)
+            if not keys:
+                raise Problem("unknown-task", f"{task_id} neither waits nor runs here; it may be done already.")
+            self._end(keys, stop)
+
+    def _end(self, keys: Iterable[tuple[str, int]], stop: Stop) -> None:
+        for ticket, future in [self._entries[key] for key in keys]:
+            ticket.end(stop)
             future.cancel()
-        return bool(entries)
 
     def _enter(self, ticket: Ticket) -> int:
         position = len(self._entries)
         future = self._executor.submit(self._run, ticket)
         self._entries[ticket.key] = ticket, future
+        self._unsettled += 1
         self._remember(ticket.order)
         future.add_done_callback(partial(self._leave, ticket))
         return position
@@ -149,3 +198,6 @@ class TaskQueue(Generic[T]):
         with self._lock:
             del self._entries[ticket.key]
         self._settle(ticket, future)
+        with self._lock:
+            self._unsettled -= 1
+            self._settled.notify_all()

@@ -27,7 +27,7 @@ class Report:
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     """Bytes by their sha256."""
     supersedes: Hashable | None = None
-    """A report that waits right before this one with the same mark is not sent any more."""
+    """Reports with the same mark that still wait are not sent any more."""
 
 
 class Reporter:
@@ -44,8 +44,9 @@ class Reporter:
     def post(self, report: Report) -> None:
         """Send `report` after all that were posted before it."""
         with self._changed:
-            if report.supersedes is not None and self._waiting and self._waiting[-1].supersedes == report.supersedes:
-                self._waiting.pop()
+            if report.supersedes is not None:
+                kept = [other for other in self._waiting if other.supersedes != report.supersedes]
+                self._waiting = deque(kept)
             self._waiting.append(report)
             self._changed.notify_all()
 

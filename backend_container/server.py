@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, current_app
+from pydantic import Field
 
 from backend_container.desk import Desk
 from ligan.ids import TaskId
@@ -23,6 +24,10 @@ class TaskPath(Message):
     task_id: TaskId
 
 
+class AttemptQuery(Message):
+    attempt: int | None = Field(None, ge=1, description="Take this attempt back, unreported")
+
+
 def application(desk: Desk) -> OpenAPI:
     """The application of one backend, not guarded yet."""
     app = _make_app()
@@ -39,7 +44,7 @@ def _make_app() -> OpenAPI:
     app = make_app(
         "backend",
         "LiGAN backend",
-        "Model work of one session, in a GPU job. For the daemon that started the job: requests carry the job's token.",
+        "Model work, in a job of its own. For the daemon that started the job: requests carry the job's token.",
         MAX_BODY,
     )
     app.register_api(_routes())
@@ -59,9 +64,15 @@ def _routes() -> APIBlueprint:
         return reply(Tasks(tasks=_desk().tasks()))
 
     @routes.delete("/tasks/<task_id>", summary="Cancel a task", responses={202: Done})
-    def cancel(path: TaskPath) -> Response:
-        """A waiting task is taken out of the queue, a running one stops at its next step; `on-error` tells of both."""
-        _desk().cancel(path.task_id)
+    def cancel(path: TaskPath, query: AttemptQuery) -> Response:
+        """A waiting task is taken out of the queue, a running one stops at its next step; `on-error` tells of both.
+
+        With `attempt`, only that attempt ends, and nothing tells of it: the daemon has other plans for the task.
+        """
+        if query.attempt is None:
+            _desk().cancel(path.task_id)
+        else:
+            _desk().take_back(path.task_id, query.attempt)
         return reply(Done(), 202)
 
     @routes.post("/faces", summary="Look for faces on a photo", responses={200: Face})

@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from backend_container import png
+from backend_container.checkpoints import Checkpoints
 from backend_container.faces import box, choose
 from backend_container.latent_cache import LatentCache
 from backend_container.loading import Models
 from backend_container.models.engine import ModelError
 from backend_container.patience import patiently
 from backend_container.progress import Progress, Reading
-from backend_container.queue import Ticket
+from backend_container.queue import Stop, Ticket
 from backend_container.reporter import Report
 from backend_container.tasks.context import Context, Rendered
 from ligan.problem import CATALOGUE, Problem
 from ligan.wire.event import EventName
 from ligan.wire.image import Face, FaceState, Look
-from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
+from ligan.wire.job import ReportedCheckpoint, ReportedImage, ReportedProgress, ReportedResult
 
 
 class Worker:
@@ -33,9 +34,10 @@ class Worker:
         self._post = post
         self._patience_s = patience_s
         self._latents = LatentCache()
+        self._checkpoints: Checkpoints | None = None
 
     def perform(self, ticket: Ticket) -> Report:
-        """Run the task, on the model thread; progress is posted on the way, the result is returned as a report.
+        """Run the task, on the model thread; progress and checkpoints are posted on the way, the result is returned.
 
         Raises Problem, and whatever a task raises that nobody foresaw.
         """
@@ -43,6 +45,11 @@ class Worker:
             return self._result(ticket, self._run(ticket))
         except ModelError as error:
             raise _problem(error) from error
+
+    def flush(self) -> None:
+        """Post what the running task kept last, from any thread: it may be too deep in a network to stop in time."""
+        if self._checkpoints is not None:
+            self._checkpoints.flush()
 
     def look(self, look: Look) -> Face:
         """Which face of a photo tasks would use; from any thread.
@@ -53,6 +60,15 @@ class Worker:
         return Face(state=FaceState.FOUND, box=box(choose(faces, look.face)), count=len(faces))
 
     def _run(self, ticket: Ticket) -> list[Rendered]:
+        self._checkpoints = checkpoints = Checkpoints(partial(self._kept, ticket), ticket.cancelled)
+        try:
+            return self._rendered(ticket, checkpoints)
+        finally:
+            self._checkpoints = None
+            if ticket.stop is not None:
+                checkpoints.flush()
+
+    def _rendered(self, ticket: Ticket, checkpoints: Checkpoints) -> list[Rendered]:
         context = Context(
             self._models,
             ticket.order.images,
@@ -60,6 +76,8 @@ class Worker:
             self._latents,
             Progress(partial(self._progressed, ticket)),
             ticket.cancelled,
+            checkpoints,
+            ticket.order.checkpoint,
         )
         context.progress(0)
         rendered = ticket.work.run(context)
@@ -77,6 +95,13 @@ class Worker:
         )
         # The first reading is never superseded: it tells that the task has begun.
         self._post(Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key if reading.seq else None))
+
+    def _kept(self, ticket: Ticket, seq: int, data: bytes) -> None:
+        if ticket.stop is Stop.CANCELLED:
+            return  # nobody will go on with it
+        sha256 = png.sha256(data)
+        message = ReportedCheckpoint(task_id=ticket.order.task_id, attempt=ticket.order.attempt, seq=seq, sha256=sha256)
+        self._post(Report("/on-checkpoint", message, {sha256: data}, supersedes=("checkpoint", ticket.key)))
 
     def _result(self, ticket: Ticket, rendered: Sequence[Rendered]) -> Report:
         files = [png.encode(one.image, self._provenance(ticket, one)) for one in rendered]

@@ -1,8 +1,13 @@
-"""The `ligan` command: its verbs come from the packages' entry points, so that this floor imports none of them."""
+"""The `ligan` command: its verbs come from the packages' entry points, so that this floor imports none of them.
+
+A verb is a function `(arguments) -> exit code` whose docstring is its line of help; its module's `add_arguments` takes
+the verb's parser.
+"""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -20,17 +25,18 @@ def main() -> int:
     choices = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     for name, entry in sorted(verbs.items()):
-        _add(choices.add_parser(name, help=_summary(entry)), entry, load=name == chosen)
+        # Only the chosen verb's module is loaded, so that every verb starts quickly; all of them where all are shown.
+        load = name == chosen or chosen not in verbs
+        _add(choices.add_parser(name, help=_summary(entry) if load else ""), entry, load)
     arguments = parser.parse_args()
     code: int = verbs[arguments.verb].load()(arguments)
     return code
 
 
 def _add(parser: argparse.ArgumentParser, entry: EntryPoint, load: bool) -> None:
-    """The verb's own arguments; only the chosen verb's module is loaded, so that every verb starts quickly."""
     if load:
         import_module(entry.module).add_arguments(parser)
 
 
 def _summary(entry: EntryPoint) -> str:
-    return {"up": "run the whole system"}.get(entry.name, "")
+    return (inspect.getdoc(entry.load()) or "").partition("\n")[0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
-from pathlib import Path
+
+TYPE_CHECKING = False  # as in `typing`, whose import would delay a job's call home
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LENGTH = 32  # bytes, as many as the hash's
 
@@ -21,7 +23,7 @@ def load_secret(path: Path) -> bytes:
     except FileExistsError:
         return _read_secret(path)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(_LENGTH))
+        file.write(os.urandom(_LENGTH))
     return _read_secret(path)
 
 

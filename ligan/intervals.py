@@ -5,8 +5,14 @@ TICK = 0.25
 """Between supervisor turns; a turn with nothing to do costs well under a millisecond."""
 POLL_BUSY = 5.0
 """Between scheduler listings while a job is pending, starting or out of contact (one `squeue` for all)."""
+POLL_HINTED = 2.0
+"""At least between two listings, however many jobs do not answer."""
 POLL_IDLE = 60.0
 """Between listings while every job is ready and its heartbeat is fresh: the heartbeat is the better witness."""
+BUSY_PAUSE = 5.0
+"""After a busy cluster has sent srun away, jobs are queued by sbatch without asking it again."""
+NO_SRUN_PAUSE = 600.0
+"""The same where srun is missing, forbidden or cannot reach its nodes: nothing that changes within minutes."""
 COMMAND_TIMEOUT = 20.0
 """A scheduler command without an answer by then is a don't-know; slurmctld itself gives up after 10."""
 GONE_POLLS = 3
@@ -15,15 +21,47 @@ POLL_LOCAL = 0.5
 """Between listings of local processes: reading /proc costs nothing."""
 ENDS_AT_TOLERANCE = 5.0
 """A time limit that moved by less than this did not move: it is read off a clock that ticks in seconds."""
-RESTART_PAUSE = 3.0
-"""Before the next frontend job when the last one ended without having been ready: a broken set-up must not spin."""
+RESTART_PAUSES = (3.0, 10.0, 30.0, 60.0, 300.0)
+"""Before a seat's next job after one, two … jobs in a row that never became ready: a broken set-up must not spin."""
+GIVE_UP_STARTS = 3
+"""Starts in vain after which a session is told so; it may ask again."""
+BREAKER_PAUSES = (0.0, 2.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
+"""Between submissions of one kind after one, two … failures in a row: a slip costs nothing, a closed cluster little."""
+HUNG = 60.0
+"""A job unheard for this long is replaced although the scheduler calls it running: three times CONTACT_LOST."""
+NEVER_STARTS = 60.0
+"""A job whose reason to wait no waiting mends is given up after this long: slurmctld may still correct itself."""
+SCHEDULER_REST = 5.0
+"""After a scheduler call without an answer, the next one: each may hold up the supervisor for COMMAND_TIMEOUT."""
+NOTE_HEARD = 1.0
+"""Between notes in the database of which jobs were heard: a fraction of CONTACT_LOST."""
+TELL_PLACES = 2.0
+"""Between events that tell those who wait their new places."""
+REMEMBER_SEEN = 60.0
+"""Between notes in the database of who was here: retention counts in days."""
+PAUSED_TURN = 30.0
+"""A supervisor turn that came later than this was preceded by a pause of the daemon, in which it heard nobody."""
+HANDOVER_MARGIN = 10.0
+"""Added to what a successor is expected to need: a poll and a slow file system."""
+UNKNOWN_WAIT = 60.0
+"""Queue wait taken for granted before any job has shown it."""
+UNKNOWN_LOAD = 30.0
+"""Load time taken for granted before any job has shown it."""
+LEARN_FROM = 50
+"""Jobs whose waits the head start of a handover is learnt from: about a week of a small site."""
+LEARN_EVERY = 15.0
+"""Between looks at them: they are in the database, and change slowly."""
+TASK_MARGIN = 5.0
+"""A task is only placed where its time request fits with so much to spare: result and artifacts must get home."""
+FRONTEND_DRAIN = 15.0
+"""A frontend that has handed over lives so long for the uploads in flight."""
 IDLE_WHILE_OTHERS_WAIT = 60
 """A backend without task and page for so long is released when another session's waits for its place."""
 
 # Jobs
 HEARTBEAT = 5.0
-"""Between a job's heartbeats: cheap, and three of them fit into CONTACT_LOST."""
-CONTACT_LOST = 20.0
+"""Between a job's heartbeats: cheap, and two of them fit into CONTACT_LOST."""
+CONTACT_LOST = 12.0
 """A job unheard for this long may be gone; the scheduler is asked."""
 ORPHAN_LEASE_LOCAL = 30.0
 """A local job that cannot reach its daemon for this long ends itself: nobody else would end it."""
@@ -31,6 +69,16 @@ ORPHAN_LEASE = 600.0
 """The same under a scheduler, long enough for a daemon's restart or upgrade."""
 STARTUP_DEADLINE = 300.0
 """From running to ready: container start, imports and weights on a cold NFS share take a minute at worst."""
+CHECKPOINT = 10.0
+"""Between checkpoints of a task that are sent: what a node's failure may cost, at 0.8 MB/s at worst."""
+MAX_CHECKPOINT = 8 * 1024 * 1024
+"""Bytes of a checkpoint: a position or a small model's state; it crosses the network in well under a second."""
+STOP_GRACE = 4.0
+"""For the running task to come to its next step once its backend is told to end."""
+LAST_WORDS = 4.0
+"""For reports on their way when a job ends; with STOP_GRACE less than any resource manager's time to SIGKILL (10)."""
+REQUESTS_GRACE = 9.0
+"""For requests in flight when a web server is told to end: less than any resource manager's time to SIGKILL."""
 CALL_TIMEOUT = 10.0
 """One HTTP call between parts; none of them does model work before it answers."""
 
@@ -45,3 +93,41 @@ MAX_BODY = MAX_UPLOAD + 64 * 1024
 """Bytes of any request body: an upload and its multipart framing."""
 MAX_OPEN_TASKS = 32
 """Tasks of one session that may wait or run; a page makes one at a time."""
+
+# State
+LEASE_RENEWAL = 3.0
+"""Between signs of life of the daemon that holds the database; each is one small write."""
+LEASE_STALE = 15.0
+"""Without a sign for so long another daemon may take the database over; a busy database delays one by seconds."""
+TRANSACTION_LIMIT = 10.0
+"""PostgreSQL ends a transaction that does nothing for so long: a frozen daemon's, which others would wait for."""
+SWEEP = 60.0
+"""Between looks for what is too old to keep: a batch each, so that no writer waits for it noticeably."""
+SWEEP_BATCH = 20
+"""Sessions erased in one transaction; each may have a thousand events."""
+SWEEP_ROWS = 500
+"""Rows of other kinds deleted in one transaction."""
+SWEEP_ROUNDS = 50
+"""Batches in one sweep at most: a thousand sessions a minute, more than visitors without cookies make."""
+SWEEP_FOLDERS = 4
+"""Of the 256 that artifacts lie in, looked through in one sweep: all of them in about an hour."""
+UNUSED_SESSION = 3600.0
+"""A session that never asked for anything goes after this: every visitor without cookies makes one."""
+ARTIFACT_GRACE = 3600.0
+"""Bytes arrive before the row that names them; a report is tried again for minutes, not for an hour."""
+
+# SSH to the login node
+SSH_CONNECT = 10.0
+"""Until a login node has let us in; a busy one takes 2 s."""
+SSH_KEEPALIVE = 5.0
+"""Between questions whether it is still there: with SSH_ANSWER a dead line is noticed before CONTACT_LOST."""
+SSH_ANSWER = 10.0
+"""Without an answer for so long, the line is dead and a new one is made."""
+SSH_RETRY = 0.5
+"""Before the second try to connect; each further one waits twice as long."""
+SSH_RETRY_MAX = 10.0
+"""The longest wait between tries: gentle to a site's login throttle, and short beside a person's patience."""
+
+# Observing
+WATCH = 1.0
+"""Between looks at what has changed, for the metrics: a plot's finest step. It reads rows of the last moments only."""

@@ -1,20 +1,17 @@
-"""A job's side of its life: read the bootstrap document, register, beat, and end when the daemon stays away."""
+"""A job's side of its life: read the bootstrap document, answer the daemon, beat, and end when it stays away."""
 
 from __future__ import annotations
 
+import json
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from pydantic import ValidationError
 
-from ligan import PROTOCOL
+from ligan.doorbell import announce
 from ligan.identity import answer
 from ligan.intervals import HEARTBEAT
 from ligan.problem import Problem
@@ -22,19 +19,18 @@ from ligan.web.app import invalid, reply
 from ligan.web.client import Client
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer, guard
 from ligan.web.serving import Server
-from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Heartbeat, Register, Role
+from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Heartbeat
 
 log = logging.getLogger(__name__)
 PUBLIC = frozenset({"/challenge", "/healthz"})
 """Paths of a job's server that need no token."""
 
 
-def read_bootstrap(stream: TextIO, role: Role) -> Bootstrap:
-    """The job's document from its standard input.
+def parse_bootstrap(text: str, role: str) -> Bootstrap:
+    """The job's document as it came on standard input.
 
     Raises SystemExit, in words that never show the token, when there is none or it is not one of this role.
     """
-    text = stream.read()
     if not text.strip():
         raise SystemExit("No bootstrap document on standard input. Jobs are started by the daemon: run `ligan up`.")
     try:
@@ -70,26 +66,8 @@ class Home:
         return reply(ChallengeAnswer(answer=answer(self._token, challenge.challenge)))
 
     def register(self, server: Server) -> None:
-        """Tell the daemon where this job listens, until it hears or the lease is over (SystemExit)."""
-        message = Register(
-            host=_address_towards(self.bootstrap.daemon_url),
-            port=server.port,
-            pid=os.getpid(),
-            job_id=os.environ.get("SLURM_JOB_ID"),
-            protocol=PROTOCOL,
-        )
-        self._until_heard(lambda: self.client.post("/register", message, Done))
-
-    def _until_heard(self, call: Callable[[], object]) -> None:
-        deadline = time.monotonic() + self.bootstrap.orphan_lease_s
-        while True:
-            try:
-                call()
-                return
-            except Problem as problem:
-                if _refused(problem) or time.monotonic() > deadline:
-                    raise SystemExit(f"The daemon does not take this job: {problem}") from problem
-                time.sleep(0.2)
+        """Tell the daemon where `server` listens, which runs and answers its challenge; as `doorbell.announce`."""
+        announce(json.loads(self.bootstrap.model_dump_json()), server.port)
 
     def beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
         """Send `pulse()` every HEARTBEAT seconds from a thread; call `stop` when the daemon refuses or stays away."""
@@ -114,11 +92,3 @@ class Home:
 def _refused(problem: Problem) -> bool:
     """Did the daemon say no? A fault of its own (5xx) says nothing of this job and passes."""
     return problem.status < 500
-
-
-def _address_towards(url: str) -> str:
-    """The address of this host from which `url`'s host is reached (no packet is sent)."""
-    parts = urlsplit(url)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((parts.hostname or "127.0.0.1", parts.port or 80))
-        return str(probe.getsockname()[0])

@@ -34,6 +34,9 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "backend-not-ready": (503, "The backend is not ready yet"),
     "frontend-not-ready": (503, "The web server is starting"),
     "backend-lost": (503, "The backend ended before the task was done"),
+    "out-of-memory": (503, "The task needed more memory than its backend has"),
+    "too-many-sessions": (429, "Too many sessions wait for a backend"),
+    "maintenance": (503, "No new backends are started at the moment"),
     "queue-full": (429, "Too many tasks are waiting"),
     "cancelled": (409, "The task was cancelled"),
     "unreachable": (502, "A part of the service did not answer"),
@@ -43,6 +46,8 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "engine-unknown": (503, "There is no such model"),
     "device-missing": (503, "The machine lacks what the model runs on"),
     "model-part-missing": (503, "A part of the model is not installed"),
+    "storage-full": (507, "There is no room to store anything"),
+    "storage-unavailable": (503, "The database does not answer"),
     "internal-error": (500, "Something failed inside the service"),
 }
 

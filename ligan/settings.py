@@ -40,7 +40,19 @@ class DaemonSettings(_Section):
     cluster_host: str = Field("127.0.0.1", description="This host's address as the cluster's nodes reach it")
     cluster_port: int = Field(0, ge=0, le=65535, description="Port for the jobs' calls; 0 chooses once and keeps it")
     log_dir: str = Field("", description="Slurm: folder for the jobs' output, shared with the nodes; empty: STATE/logs")
-    resource_manager: Literal["local", "slurm_cli"] = Field("local", description="What starts the jobs")
+    resource_manager: Literal["local", "slurm_cli", "slurm_rest", "slurm_pyslurm"] = Field(
+        "local", description="What starts the jobs"
+    )
+    database: str = Field(
+        "", description="PostgreSQL as postgresql://USER@HOST/NAME; empty: SQLite in the state folder"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="json: one object a line, for log collectors")
+    max_backends: int = Field(64, ge=1, description="Backend jobs wanted at once; further sessions wait in fair order")
+    max_waiting: int = Field(500, ge=0, description="Sessions that may wait; further ones are told when to come again")
+    backends_per_user: int = Field(
+        0, ge=0, description="Sessions with a backend per user, who is an address until there are accounts; 0: no cap"
+    )
+    retention_days: float = Field(30, gt=0, description="A session unused for so long is erased with all it had")
 
 
 class JobSettings(_Section):
@@ -57,6 +69,26 @@ class JobSettings(_Section):
     python: str = Field("", description="Python on the cluster's nodes; empty for the daemon's own")
 
 
+class SshSettings(_Section):
+    """`[ssh]`: the login node, when the daemon runs elsewhere."""
+
+    host: str = Field("", description="Name or address of the login node; empty: the daemon runs on it")
+    port: int = Field(22, ge=1, le=65535, description="Port of its sshd")
+    user: str = Field("", description="Account there; empty for the daemon's own user name")
+    key: str = Field("", description="Private key file; empty for the agent's keys")
+    known_hosts: str = Field("", description="File with its host key; empty for ~/.ssh/known_hosts")
+    tunnel: bool = Field(True, description="Reach the compute nodes through it; false: they can be reached directly")
+
+
+class RestSettings(_Section):
+    """`[slurm_rest]`: where slurmrestd answers."""
+
+    url: str = Field("", description="http://HOST:PORT or unix:/PATH of slurmrestd's socket")
+    token_file: str = Field(
+        "", description="File with a JSON web token (scontrol token); empty for a socket of our user"
+    )
+
+
 class FrontendSettings(JobSettings):
     """`[frontend]`: the one web server job."""
 
@@ -64,7 +96,18 @@ class FrontendSettings(JobSettings):
 
 
 class BackendSettings(JobSettings):
-    """`[backend]`: a model server job for each session."""
+    """`[backend]`: the model server jobs, one for each session or a pool for all."""
+
+    mode: Literal["per-session", "pool"] = Field("per-session", description="Who shares a backend")
+    pool_size: int = Field(2, ge=1, description="`pool` only: backends that all sessions share")
+    standby: int = Field(0, ge=0, description="`per-session` only: backends kept ready for the next sessions")
+    handover: Literal["overlap", "restart"] = Field(
+        "overlap", description="Before the time limit: a successor first, or cancel and restart"
+    )
+    lifetime_s: int = Field(12 * 3600, ge=60, description="A session's backends together get no longer than this")
+    immediate: Literal["auto", "never"] = Field(
+        "auto", description="Slurm: start at once by srun when resources are free, else queue by sbatch"
+    )
 
     slots: int = Field(6, ge=1, description="`local` only: how many run at once")
     cpus: int = Field(2, ge=1, description="CPU cores of the job")
@@ -74,12 +117,23 @@ class BackendSettings(JobSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
 
 
+class CpuSettings(JobSettings):
+    """`[cpu]`: backends on cpu nodes, shared by all sessions, that work while a session waits for its GPU."""
+
+    backends: int = Field(0, ge=0, description="How many are kept; 0: sessions wait for their GPU")
+    time_limit: Duration = 24 * 3600
+    cpus: int = Field(2, ge=1, description="CPU cores of the job")
+
+
 class Settings(_Section):
     """A whole site file."""
 
     daemon: DaemonSettings = DaemonSettings()
+    ssh: SshSettings = SshSettings()
+    slurm_rest: RestSettings = RestSettings()
     frontend: FrontendSettings = FrontendSettings()
     backend: BackendSettings = BackendSettings()
+    cpu: CpuSettings = CpuSettings()
 
 
 class SettingsError(Exception):

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 from aiohttp.http_exceptions import HttpProcessingError
 from sqlalchemy.exc import DatabaseError
@@ -18,6 +19,10 @@ from ligan import __version__
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon.cluster.local_job import DamagedRecordError
 from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
+from master_daemon.daemon_file import default_state_dir
+from master_daemon.observe import logs
+from master_daemon.state.database import DatabaseUnusableError
+from master_daemon.state.lease import LeaseHeldError
 
 _DESCRIPTION = """Start the master daemon: it opens the public port, submits the frontend job and one backend job for
 each session that asks for one. Without a site file everything runs on this machine (resource manager `local`)."""
@@ -28,6 +33,7 @@ _EPILOG = """examples:
 
 Ctrl-C ends the daemon and every job it started. SIGTERM ends the daemon; jobs of a cluster go on and are found again
 by the next one over the same state directory."""
+_REFUSALS = (SettingsError, StateInUseError, LeaseHeldError, DatabaseUnusableError, DamagedRecordError)
 _OPEN_FILES = 16384
 """Files and connections the daemon may have open at once; a login shell's 1024 are gone with as many pages."""
 
@@ -38,21 +44,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--port", type=int, help="public port (default: 7022, or the site file's; 0: any free one)")
-    parser.add_argument("--state-dir", type=Path, default=_default_state_dir(), help="default: %(default)s")
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir(), help="default: %(default)s")
     parser.add_argument("--config", type=Path, help="site file (TOML)")
     parser.add_argument("--verbose", action="store_true", help="log what the daemon does")
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Run until a signal. Exit codes: 0 stopped, 1 could not start."""
-    _log_to_stderr(arguments.verbose)
+    """run the whole system
+
+    Until a signal. Exit codes: 0 stopped, 1 could not start, or another daemon has taken over.
+    """
     os.umask(0o077)  # all that is written is this user's alone, also in a folder that others may enter
     _allow_open_files()
     try:
         settings = _settings(arguments)
+        _log_to_stderr(settings.daemon.log_format, arguments.verbose)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_serve(settings, arguments.state_dir.absolute()))
-    except (SettingsError, StateInUseError, DamagedRecordError, PermissionError) as error:
+    except (*_REFUSALS, PermissionError) as error:
         print(f"ligan up: {error}", file=sys.stderr)
     except DatabaseError as error:
         what = f"The database in {arguments.state_dir} cannot be used ({error.orig})"
@@ -78,6 +87,7 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
         loop.add_signal_handler(number, stopping.put_nowait, number)
     print(f"LiGAN {__version__}  state in {state_dir}", flush=True)
     daemon = Daemon(settings, state_dir)
+    daemon.tenure.when_fenced(lambda: loop.call_soon_threadsafe(stopping.put_nowait, signal.SIGTERM))
     try:
         await daemon.start()
     except BaseException:
@@ -89,7 +99,7 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
     end_jobs = received == signal.SIGINT or settings.daemon.resource_manager == "local"
     print("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"), flush=True)
     await daemon.stop(end_jobs)
-    return 0
+    return 1 if daemon.tenure.fenced else 0
 
 
 async def _announce(daemon: Daemon) -> None:
@@ -99,14 +109,8 @@ async def _announce(daemon: Daemon) -> None:
     print(f"ready: {daemon.url}   (Ctrl-C stops everything)", flush=True)
 
 
-def _default_state_dir() -> Path:
-    """As the XDG base directory specification has it."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "ligan"
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log_to_stderr(log_format: Literal["text", "json"], verbose: bool) -> None:
+    logs.configure(log_format, logging.INFO if verbose else logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
 
 

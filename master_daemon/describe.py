@@ -28,6 +28,11 @@ class Descriptions:
         """The registry of tasks."""
         return TaskKinds.model_validate(_answer(self._backend)["kinds"])
 
+    def kinds_if_known(self) -> TaskKinds | None:
+        """The registry, without waiting for it; None while it is not known, or cannot be."""
+        known = self._backend.done() and self._backend.exception() is None
+        return self.kinds if known else None
+
     def openapi(self, role: str) -> dict[str, Any]:
         """The OpenAPI document of `backend` or `frontend`."""
         document: dict[str, Any] = _answer(self._backend if role == "backend" else self._frontend)["openapi"]

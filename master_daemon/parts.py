@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from ligan.settings import Settings
 from master_daemon.describe import Descriptions
+from master_daemon.observe.observatory import Observatory
 from master_daemon.state.artifacts import Artifacts
 from master_daemon.state.database import Database
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
+from master_daemon.supervisor.looks import Looks
 from master_daemon.supervisor.presence import Presence
 from master_daemon.supervisor.supervisor import Supervisor
 
@@ -24,10 +26,12 @@ class Parts:
     artifacts: Artifacts
     launcher: Launcher
     lines: Lines
+    looks: Looks
     delivery: Delivery
     presence: Presence
     supervisor: Supervisor
     descriptions: Descriptions
+    observatory: Observatory
 
     def now(self) -> float:
         """Unix time in seconds."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from master_daemon.ssh.login_node import LoginNode
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "slurm" / "test-cluster"
 USER = "ligan-test"
@@ -41,9 +43,24 @@ class SlurmCluster:
         return tuple(self.environment["LIGAN_TEST_NODES"].split())
 
     @property
+    def rest_url(self) -> str:
+        """Where slurmrestd answers, as the setting `slurm_rest.url` has it. Skips where there is none."""
+        url = self.environment["LIGAN_TEST_SLURMRESTD"]
+        if not url:
+            pytest.skip("the test cluster has no slurmrestd: its package is not to be had")
+        return url
+
+    @property
     def controller_pid(self) -> int:
         """slurmctld's process as it is now: it changes with `mend controller`."""
         return int(_environment()["LIGAN_TEST_CONTROLLER_PID"])
+
+    @property
+    def ssh(self) -> LoginNode:
+        """The login node's sshd, which lets the ordinary user in."""
+        value = self.environment
+        host, port = value["LIGAN_TEST_SSH_HOST"], int(value["LIGAN_TEST_SSH_PORT"])
+        return LoginNode(host, port, USER, Path(value["LIGAN_TEST_SSH_KEY"]), Path(value["LIGAN_TEST_SSH_KNOWN_HOSTS"]))
 
     def control(self, *arguments: str) -> str:
         """`slurm/test-cluster ARGUMENTS`, such as `break gpu1`; its output. Raises CalledProcessError."""

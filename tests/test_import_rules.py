@@ -22,7 +22,12 @@ HEAVY = {"torch", "cv2", "sklearn"}
 # Library -> the only files that may import it.
 ONLY_IN = {
     "pyslurm": {"master_daemon/cluster/slurm_pyslurm.py"},
-    "paramiko": {"master_daemon/tunnel/ssh.py", "master_daemon/cluster/command.py"},
+    "paramiko": {
+        "master_daemon/tunnel/ssh.py",
+        "master_daemon/cluster/ssh.py",
+        "master_daemon/ssh/connection.py",
+        "master_daemon/ssh/host_keys.py",
+    },
     "PIL": {"frontend_server/photo.py", "backend_container/png.py"},
     "pi_heif": {"frontend_server/photo.py"},
 }

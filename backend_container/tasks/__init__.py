@@ -8,4 +8,5 @@ REGISTRY = Registry.from_modules(
     "interpolate",
     "random",
     "noop",
+    "count",
 )

@@ -1,7 +1,8 @@
-"""A task's only door to the backend: its input faces, the engine, progress and cancelling."""
+"""A task's only door to the backend: its input faces, the engine, progress, checkpoints and cancelling."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container import png
+from backend_container.checkpoints import Checkpoints
 from backend_container.faces import choose
 from backend_container.latent_cache import LatentCache
 from backend_container.loading import Models
@@ -18,6 +20,7 @@ from backend_container.progress import Progress
 from ligan.problem import Problem
 from ligan.wire.image import ImageRef, Origin
 
+log = logging.getLogger(__name__)
 Latent = NDArray[np.float32]
 """One face in the engine's latent space, float32, shape engine.latent_shape."""
 ENCODED = 10.0
@@ -36,8 +39,8 @@ class Rendered:
 class Context:
     """What one run of a task may see and do. Used from the model thread alone.
 
-    Every method raises Problem("cancelled") once the task's cancelling was asked for, so a task that uses it often
-    ends soon.
+    Every method but those of checkpoints raises Problem("cancelled") once the task shall stop, so a task that uses it
+    often ends soon. It shall stop when its person cancels it, and when its backend has to go: then another goes on.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class Context:
         latents: LatentCache,
         progress: Progress,
         cancelled: threading.Event,
+        checkpoints: Checkpoints,
+        resume_from: str | None = None,
     ) -> None:
         self._models = models
         self._images = {image.image_id: image for image in images}
@@ -55,6 +60,8 @@ class Context:
         self._latents = latents
         self._progress = progress
         self._cancelled = cancelled
+        self._checkpoints = checkpoints
+        self._resume_from = resume_from
 
     @property
     def engine(self) -> Engine:
@@ -86,6 +93,31 @@ class Context:
         """So much is done, 0 to 100. Smaller values than before change nothing."""
         self.check_cancelled()
         self._progress.update(percent)
+        self._checkpoints.send_due()
+
+    def resume(self) -> bytes | None:
+        """What an earlier attempt of this task gave to `checkpoint` last; None: begin at the beginning.
+
+        Raises Problem: unreachable.
+        """
+        self.check_cancelled()
+        kept = self._kept()
+        if kept is not None:
+            self._progress.resumed()
+        return kept
+
+    def checkpoint(self, data: bytes) -> None:
+        """Keep how far the task is, in the task's own form, for an attempt on another backend to go on from.
+
+        Costs next to nothing: the newest is sent now and then, and at last when the backend has to go. Keep it before
+        `progress` is told, which may be where the task stops. Raises ValueError above `ligan.intervals.MAX_CHECKPOINT`.
+        """
+        self._checkpoints.keep(data)
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether a checkpoint would be sent now; for tasks whose state takes long to write."""
+        return self._checkpoints.due
 
     def pause(self, seconds: float) -> None:
         """Wait, or end at once when cancelled."""
@@ -95,6 +127,17 @@ class Context:
     def check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise Problem("cancelled", "The task was cancelled while it ran; start it again if it is still wanted.")
+
+    def _kept(self) -> bytes | None:
+        if self._resume_from is None:
+            return None
+        try:
+            return self._fetch(self._resume_from)
+        except Problem as problem:
+            if problem.slug != "unknown-image":
+                raise
+            log.warning("the checkpoint %s is gone; the task begins at the beginning", self._resume_from)
+            return None
 
     def _image(self, image_id: str) -> ImageRef:
         if image_id not in self._images:

@@ -31,11 +31,12 @@ class Definition(Generic[P]):
 
 
 def task(
-    params: type[P], title: str, time_request_s: float, hidden: bool = False
+    params: type[P], title: str, time_request_s: float, hidden: bool = False, cpu: bool = True
 ) -> Callable[[Callable[[Context, P], list[Rendered]]], Definition[P]]:
     """Make a function the definition of a task: its name is the kind, its docstring the description.
 
-    `time_request_s` is how long, in seconds, it may take at worst on the slowest machine it is meant for.
+    `time_request_s` is how long, in seconds, it may take at worst on the slowest machine it is meant for; for a task
+    that resumes, how long until it has got on. `cpu`: a machine without a GPU does it in good time.
     """
 
     def define(run: Callable[[Context, P], list[Rendered]]) -> Definition[P]:
@@ -46,6 +47,7 @@ def task(
             params=params.model_json_schema(),
             time_request_s=time_request_s,
             hidden=hidden,
+            cpu=cpu,
         )
         return Definition(kind, params, run)
 

@@ -32,7 +32,7 @@ _RESPONSES: dict[str | int | HTTPStatus, Any] = {
 _HTTP_SLUGS = {404: "not-found", 405: "method-not-allowed", 413: "file-too-large", 403: "not-authorised"}
 _NO_OBJECT = "Input should be a JSON object, sent with Content-Type: application/json"
 
-__all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply"]
+__all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply", "unexpected"]
 
 
 class APIBlueprint(PlainBlueprint):
@@ -58,7 +58,7 @@ def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
     app.register_error_handler(Problem, lambda problem: problem_response(problem.document))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RecursionError, _too_deep)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, unexpected)
     return app
 
 
@@ -99,7 +99,8 @@ def _too_deep(_error: RecursionError) -> Response:
     return problem_response(Problem("malformed-request", "The JSON is nested too deeply to be meant.").document)
 
 
-def _unexpected(error: Exception) -> Response:
+def unexpected(error: Exception) -> Response:
+    """The answer to a fault of ours, which is logged."""
     log.error("a request failed unexpectedly", exc_info=error)
     return problem_response(Problem("internal-error", "This is a fault of the service, not yours; try again.").document)
 

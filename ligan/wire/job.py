@@ -10,7 +10,8 @@ from ligan.ids import Nonce, Sha256, TaskId
 from ligan.problem import ProblemDocument
 from ligan.wire.base import Message
 
-Role = Literal["frontend", "backend"]
+Role = Literal["frontend", "backend", "cpu"]
+"""`cpu`: a backend on a cpu node, shared by all sessions while they wait for their own."""
 
 
 class Bootstrap(Message):
@@ -85,6 +86,15 @@ class ReportedResult(Message):
     task_id: TaskId
     attempt: int = Field(ge=1)
     images: list[ReportedImage] = Field(default_factory=list)
+
+
+class ReportedCheckpoint(Message):
+    """`on-checkpoint` from a backend; an artifact already. `seq` grows within an attempt; the newest counts."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1)
+    seq: int = Field(ge=0)
+    sha256: Sha256
 
 
 class ReportedError(Message):

@@ -30,7 +30,10 @@ class Backend(Message):
     ready: bool = False
     generation: int = Field(0, ge=0, description="How many backends this session has had")
     reason: str = Field("", description="Why it is not ready, in plain words")
+    place: int | None = Field(None, ge=1, description="Place in the queue for a backend; 1 is the next")
     expected_start: float | None = Field(None, description="Unix time, seconds; null when not known")
+    cpu_ready: bool = Field(False, description="Meanwhile a shared CPU does the tasks")
+    moving: bool = Field(False, description="Its successor is being brought up, before the time limit")
     ends_at: float | None = Field(None, description="Unix time of the job's time limit; null when not known")
 
 

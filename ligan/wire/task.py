@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from ligan.ids import ImageId, SessionId, TaskId
+from ligan.ids import ImageId, SessionId, Sha256, TaskId
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.base import Message
 from ligan.wire.image import ImageRef
@@ -36,6 +36,7 @@ class TaskKind(Message):
     description: str
     params: dict[str, Any] = Field(description="JSON Schema (2020-12) of the parameters")
     time_request_s: float = Field(gt=0, description="Seconds of backend time a task may need")
+    cpu: bool = Field(True, description="A backend without a GPU does it in good time")
     hidden: bool = Field(False, description="For developers; pages do not offer it")
 
 
@@ -86,6 +87,7 @@ class Task(Message):
     kind: str
     params: dict[str, JsonValue]
     state: TaskState
+    attempt: int = Field(1, ge=1, description="Grows by one whenever another backend takes the task over")
     progress: float = Field(ge=0, le=100, description="Percent")
     eta_s: float | None = Field(None, description="Seconds until it is done, as far as is known")
     result: TaskResult | None = None
@@ -104,6 +106,7 @@ class TaskOrder(Message):
     kind: str
     params: dict[str, JsonValue]
     images: list[ImageRef] = Field(default_factory=list)
+    checkpoint: Sha256 | None = Field(None, description="Artifact with the state that an earlier attempt came to")
 
 
 class TaskAccepted(Message):

@@ -9,9 +9,10 @@ from ligan.ids import Sha256
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done
-from master_daemon.api.caller import calling_job
+from master_daemon.api.caller import calling_backend, calling_job
 from master_daemon.parts import Parts
-from master_daemon.state import images
+from master_daemon.state import images, tasks
+from master_daemon.state.jobs import Job
 
 
 class ArtifactPath(BaseModel):
@@ -30,11 +31,17 @@ def artifacts_api(parts: Parts) -> APIBlueprint:
 
     @api.get("/artifacts/<sha256>", summary="Bytes of an artifact of the backend's own session")
     def get_artifact(path: ArtifactPath) -> Response:
-        job = calling_job(parts, "backend")
-        with parts.database.read() as connection:
-            allowed = images.owns_artifact(connection, job.session_key, path.sha256)
-        if not allowed or not parts.artifacts.has(path.sha256):
+        job = calling_backend(parts)
+        if not _may_read(parts, job, path.sha256) or not parts.artifacts.has(path.sha256):
             raise Problem("unknown-image", "The session of this backend has no such artifact.")
         return send_file(parts.artifacts.path(path.sha256), mimetype="application/octet-stream")
 
     return api
+
+
+def _may_read(parts: Parts, job: Job, sha256: str) -> bool:
+    """Its own session's images; a shared backend only what the tasks and questions it has are about (promise 8)."""
+    with parts.database.read() as connection:
+        if images.owns_artifact(connection, job.seat, sha256) or tasks.may_read(connection, job.nonce, sha256):
+            return True
+    return parts.looks.asked(job.nonce, sha256)

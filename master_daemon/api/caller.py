@@ -8,9 +8,11 @@ from ligan.identity import derive, matches
 from ligan.problem import Problem
 from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
 from ligan.wire.job import Role
+from master_daemon.observe import logs
 from master_daemon.parts import Parts
 from master_daemon.state import jobs, sessions
 from master_daemon.state.jobs import Job
+from master_daemon.supervisor.seats import is_session
 
 GATEWAY_HEADER = "X-Ligan-Gateway"
 
@@ -34,15 +36,21 @@ def calling_session(parts: Parts) -> tuple[str, str]:
         return session_id, sessions.key_of(connection, session_id)
 
 
-def calling_job(parts: Parts, role: Role | None = None) -> Job:
-    """The live job that calls. Raises Problem `not-authorised`."""
+def calling_job(parts: Parts, *roles: Role) -> Job:
+    """The live job that calls, one of `roles` if any are given. Raises Problem `not-authorised`."""
     with parts.database.read() as connection:
         job = jobs.find(connection, request.headers.get(JOB_HEADER, ""))
     if job is None or not matches(request.headers.get(TOKEN_HEADER, ""), bearer(parts.launcher.token(job))):
         raise Problem("not-authorised", "This address is for jobs that the daemon started.")
-    if not job.live or (role is not None and job.role != role):
+    logs.note(job=job.nonce, session_key=job.seat if is_session(job.seat) else "")
+    if not job.live or (roles and job.role not in roles):
         raise Problem("not-authorised", f"This {job.role} job may not call that, or has been ended: {job.reason}")
     return job
+
+
+def calling_backend(parts: Parts) -> Job:
+    """The backend that calls, a session's own or a shared one."""
+    return calling_job(parts, "backend", "cpu")
 
 
 def calling_frontend(parts: Parts) -> Job:

@@ -15,6 +15,8 @@ from ligan.wire.task import IMAGE_FORMAT, SessionTask, Task, TaskCreated, TaskKi
 from master_daemon.api.caller import calling_frontend
 from master_daemon.parts import Parts
 from master_daemon.state import images, jobs, sessions, tasks
+from master_daemon.state.jobs import Job
+from master_daemon.supervisor import seats
 
 
 class TaskPath(BaseModel):
@@ -42,9 +44,7 @@ def frontend_api(parts: Parts) -> APIBlueprint:
     @api.post("/tasks", summary="A new task of a session", responses={"202": TaskCreated})
     def new_task(body: SessionTask) -> Response:
         calling_frontend(parts)
-        key, task_id = _store_task(parts, body)
-        parts.delivery.deliver(key)
-        return reply(TaskCreated(task_id=task_id), 202)
+        return reply(TaskCreated(task_id=_store_task(parts, body)), 202)
 
     @api.get("/tasks", summary="All tasks of a session", responses={"200": Tasks})
     def list_tasks(query: OfSession) -> Response:
@@ -61,8 +61,9 @@ def frontend_api(parts: Parts) -> APIBlueprint:
     @api.delete("/tasks/<task_id>", summary="Cancel a task of a session", responses={"202": Task})
     def cancel_task(path: TaskPath, query: OfSession) -> Response:
         calling_frontend(parts)
-        _task(parts, query.session_id, path.task_id)
-        parts.delivery.cancel(path.task_id)
+        with parts.database.read() as connection:
+            key = sessions.key_of(connection, query.session_id)
+        parts.delivery.cancel(key, path.task_id)
         return reply(_task(parts, query.session_id, path.task_id), 202)
 
     return api
@@ -91,26 +92,37 @@ def _admit(parts: Parts, new: NewImage) -> Upload:
 
 
 def _look(parts: Parts, key: str, new: NewImage) -> Face:
-    with parts.database.read() as connection:
-        job = jobs.newest(connection, "backend", key)
-    if job is None or not job.ready:
+    job = _looker(parts, key)
+    if job is None:
         return Face(state=FaceState.PENDING)
     try:
-        return parts.lines.to(job).post("/faces", Look(sha256=new.sha256, face=new.face), Face)
+        with parts.looks.asking(job.nonce, new.sha256):
+            return parts.lines.to(job).post("/faces", Look(sha256=new.sha256, face=new.face), Face)
     except Problem as problem:
         if problem.slug in ("unreachable", "backend-not-ready"):
             return Face(state=FaceState.PENDING)
         raise
 
 
-def _store_task(parts: Parts, new: SessionTask) -> tuple[str, str]:
-    """(session key, task ID) of the task, now durable."""
+def _looker(parts: Parts, key: str) -> Job | None:
+    """A ready backend for the session: its own, else a shared one on a cpu node."""
+    with parts.database.read() as connection:
+        own = parts.supervisor.views.serving(connection, key)
+        shared = jobs.ready_with(connection, seats.CPU)
+    return own if own is not None and own.ready else next(iter(shared), None)
+
+
+def _store_task(parts: Parts, new: SessionTask) -> str:
+    """ID of the task, now durable and, if a backend has room for it, on its way."""
     kind = parts.descriptions.kinds.find(new.kind)
     with parts.database.write() as transaction:
         key = sessions.key_of(transaction.connection, new.session_id)
         _check_capacity(transaction.connection, key)
         refs = _image_refs(transaction.connection, key, kind, new.params)
-        return key, tasks.add(transaction, key, new.kind, new.params, refs, parts.now())
+        now = parts.now()
+        task_id = tasks.add(transaction, key, kind, new.params, refs, now)
+        parts.delivery.place(transaction, now, key)
+        return task_id
 
 
 def _check_capacity(connection: Connection, key: str) -> None:

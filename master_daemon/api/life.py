@@ -12,7 +12,6 @@ from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done, Heartbeat, Ready, Register
 from master_daemon.api.caller import calling_job
 from master_daemon.parts import Parts
-from master_daemon.state import jobs
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import lifecycle
 
@@ -31,7 +30,9 @@ def life_api(parts: Parts) -> APIBlueprint:
         parts.lines.challenge(job, body.host, body.port)
         now = parts.now()
         limit = parts.launcher.site(job.role).time_limit
-        known = partial(lifecycle.registered, host=body.host, port=body.port, time_limit_s=limit, now=now)
+        known = partial(
+            lifecycle.registered, host=body.host, port=body.port, job_id=body.job_id, time_limit_s=limit, now=now
+        )
         parts.supervisor.change(job.nonce, lambda j: _live(known(j), j), now)
         return reply(Done())
 
@@ -42,15 +43,12 @@ def life_api(parts: Parts) -> APIBlueprint:
         if job.host is None:
             raise Problem("not-authorised", "Register first: nothing is sent to an address that was not challenged.")
         parts.supervisor.change(job.nonce, lambda j: _live(lifecycle.ready(j, now), j), now)
-        if job.role == "backend":  # here, and not by a turn of the supervisor, which a slow scheduler may hold up
-            parts.delivery.deliver(job.session_key)
         return reply(Done())
 
     @api.post("/heartbeat", summary="A job is alive", responses={"200": Done})
     def heartbeat(body: Heartbeat) -> Response:
         job = calling_job(parts)
-        with parts.database.write() as transaction:
-            jobs.heard(transaction, job.nonce, parts.now())
+        parts.supervisor.hearing.hear(job.nonce, parts.now())
         return reply(Done())
 
     return api

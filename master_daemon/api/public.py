@@ -11,8 +11,7 @@ from ligan.web.app import APIBlueprint, reply
 from ligan.wire.session import Session
 from master_daemon.api.caller import calling_session, check_gateway
 from master_daemon.parts import Parts
-from master_daemon.state import images, jobs
-from master_daemon.supervisor.supervisor import backend_view
+from master_daemon.state import images
 
 SEND_HEADER = "X-Ligan-Send-Artifact"
 """Tells the gateway to send that artifact in place of this answer: no byte of it passes Flask."""
@@ -30,7 +29,7 @@ def public_api(parts: Parts) -> APIBlueprint:
     def answer() -> Response:
         session_id, key = calling_session(parts)
         with parts.database.read() as connection:
-            backend = backend_view(jobs.newest(connection, "backend", key))
+            backend = parts.supervisor.views.of(connection, key)
         return reply(Session(session_id=session_id, backend=backend))
 
     @api.get("/session", summary="The page's session and its backend", responses={"200": Session})

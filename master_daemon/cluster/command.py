@@ -55,6 +55,18 @@ class CommandMissingError(CommandError):
     outcome = "cannot be started"
 
 
+class CommandUnreachedError(CommandError):
+    """It never began: the machine that was to run it was out of reach."""
+
+    outcome = "not begun"
+
+
+class CommandLostError(CommandError):
+    """The line to the machine that runs it broke: what it did, and does, is not known."""
+
+    outcome = "the connection was lost, and with it the answer"
+
+
 class Runner(Protocol):
     """Runs a command here, or elsewhere: what a resource manager calls. Raises as `run` does."""
 

@@ -53,6 +53,10 @@ class JobStatus:
     """Why it waits or ended, in the scheduler's words, or empty."""
     remaining_s: int | None = None
     """Seconds until its time limit; None when not running, not known or unlimited."""
+    expected_start: float | None = None
+    """Unix s at which the scheduler expects a waiting job to start; None when it does not say."""
+    restarts: int = 0
+    """How often the scheduler has put it back into its queue, as far as it says."""
 
 
 Listing = Mapping[str, JobStatus]

@@ -5,9 +5,27 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from ligan.problem import Problem
+
+FOLDERS = 256
+"""Artifacts are spread over so many folders, by the first two digits of their name."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the store, be it an artifact or the half of one that a killed daemon left."""
+
+    path: Path
+    stored_at: float
+    """When its bytes were last sent, Unix seconds."""
+
+    @property
+    def sha256(self) -> str:
+        return self.path.name
 
 
 class Artifacts:
@@ -15,17 +33,18 @@ class Artifacts:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._removing = threading.Lock()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
         return self._directory / sha256[:2] / sha256
 
     def put(self, sha256: str, body: bytes) -> None:
-        """Store `body`. Raises Problem `malformed-request` when it is not what its name says."""
+        """Store `body`, durable when this returns. Raises Problem `malformed-request` when its name is another's."""
         if hashlib.sha256(body).hexdigest() != sha256:
             raise Problem("malformed-request", "The bytes do not have the SHA-256 of their name; send them again.")
         path = self.path(sha256)
-        if path.exists():
+        if self._touch(path):
             return
         path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent)
@@ -38,6 +57,40 @@ class Artifacts:
         except OSError:  # a full disk must not fill up with halves
             Path(name).unlink(missing_ok=True)
             raise
+        for folder in (path.parent, self._directory):
+            _sync(folder)  # the name, too, survives a power cut
 
     def has(self, sha256: str) -> bool:
         return self.path(sha256).exists()
+
+    def files(self, folder: int) -> list[StoredFile]:
+        """All that lies in the folder of that number, 0 to FOLDERS - 1."""
+        try:
+            with os.scandir(self._directory / f"{folder:02x}") as entries:
+                return [StoredFile(Path(entry.path), entry.stat().st_mtime) for entry in entries]
+        except FileNotFoundError:
+            return []
+
+    def remove(self, path: Path, stored_before: float) -> bool:
+        """Unlink the file unless its bytes were sent again since `stored_before` (Unix seconds). Whether it did."""
+        with self._removing:
+            if not path.exists() or path.stat().st_mtime > stored_before:
+                return False
+            path.unlink()
+            return True
+
+    def _touch(self, path: Path) -> bool:
+        """Is it there already? Then somebody is about to name it again."""
+        with self._removing:
+            if not path.exists():
+                return False
+            os.utime(path)
+            return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, make_url, select, text
+from sqlalchemy.exc import DBAPIError
 
-from master_daemon.state.schema import metadata
+from master_daemon.observe import metrics
+from master_daemon.state.dialect import open_engine
+from master_daemon.state.schema import events
+from master_daemon.state.version import SchemaVersionError, create_or_check
+
+
+class DatabaseUnusableError(Exception):
+    """It cannot be opened; the text says why and what to do, on one line."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class StoredEvent:
 
 
 Listener = Callable[[list[StoredEvent]], None]
+Guard = Callable[[Connection], None]
 
 
 @dataclass
@@ -33,18 +41,49 @@ class Transaction:
 
     connection: Connection
     events: list[StoredEvent] = field(default_factory=list)
+    then: list[Callable[[], object]] = field(default_factory=list)
+    """What is done once it is committed, outside the writers' lock: calls to other servers."""
 
 
 class Database:
-    """SQLite in WAL mode. Writers take turns; readers never wait. Safe to use from any thread."""
+    """SQLite in WAL mode or PostgreSQL. This process's writers take turns; readers never wait. Any thread may use it.
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_size=16, max_overflow=16)
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
+    What `write` returned from is durable: it survives a killed daemon and a power cut.
+    Raises DatabaseUnusableError when it cannot be opened or its tables have another version.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        where = make_url(url)
+        try:
+            engine, self._dialect = open_engine(where)
+        except ModuleNotFoundError as error:
+            raise DatabaseUnusableError(f"{error.name} is missing: pip install 'ligan[postgresql]'.") from error
+        self.engine = engine
+        self._reader = engine.execution_options(**self._dialect.reading)
+        self._writer = engine.execution_options(**self._dialect.writing)
         self._writing = threading.Lock()
+        self._guard: Guard = _unguarded
         self._listeners: list[Listener] = []
-        metadata.create_all(self._engine)
+        self._unpublished: list[StoredEvent] = []
+        self._prepare(where)
+
+    def _prepare(self, where: URL) -> None:
+        try:
+            with self._writer.begin() as connection:
+                connection.execute(text(self._dialect.exclusive))
+                create_or_check(connection)
+        except (DBAPIError, SchemaVersionError) as error:
+            self.close()
+            raise DatabaseUnusableError(f"The database in {_name(where)} {self._explain(error)}") from error
+
+    def _explain(self, error: DBAPIError | SchemaVersionError) -> str:
+        if isinstance(error, SchemaVersionError):
+            return f"cannot be used. {error}"
+        return f"cannot be used ({str(error.orig).partition(chr(10))[0]}): {self._dialect.advice}."
+
+    def guard(self, check: Guard) -> None:
+        """From now on `check` begins every write transaction; when it raises, nothing is written."""
+        self._guard = check
 
     def subscribe(self, listener: Listener) -> None:
         """`listener` is called with the events of each commit, in the order of commits, from the writer's thread."""
@@ -52,30 +91,68 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """All or nothing. Publishing happens under the writers' lock, so that ids arrive in order."""
-        with self._writing:
-            with self._engine.begin() as connection:
+        """All or nothing, durable when it ends. Publishing is part of the turn, so that ids arrive in order.
+
+        Raises what the guard raises. An error of the commit itself may leave open whether it happened; then the
+        next transaction finds out, and publishes the events if it did.
+        """
+        with metrics.database_write_seconds.time(), self._writing:
+            with self._writer.begin() as connection:
+                self._guard(connection)
+                self._settle(connection)
                 transaction = Transaction(connection)
                 yield transaction
-            if transaction.events:
-                for listener in self._listeners:
-                    listener(transaction.events)
+                self._unpublished = transaction.events
+            self._publish()
+        for effect in transaction.then:
+            effect()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot for all queries of the block, whatever is written meanwhile."""
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             yield connection
 
+    def time(self) -> float:
+        """Unix seconds by the database's clock, which is one for the daemons of all hosts."""
+        with self.read() as connection:
+            return float(connection.execute(text(self._dialect.clock)).scalar_one())
+
+    def tidy(self) -> None:
+        """See that what was deleted is in no file any more (SQLite; PostgreSQL's vacuum does it in its own time)."""
+        if self._dialect.tidy:
+            with self._writing, closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute(self._dialect.tidy)
+
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _settle(self, connection: Connection) -> None:
+        if self._unpublished:  # the last commit gave no answer; it was all or nothing, so one event tells
+            first = self._unpublished[0]
+            query = select(events.c.data).where(events.c.session_key == first.session_key, events.c.id == first.id)
+            if connection.execute(query).scalar_one_or_none() != first.data:
+                self._unpublished = []
+            self._publish()
+
+    def _publish(self) -> None:
+        told, self._unpublished = self._unpublished, []
+        if told:
+            for listener in self._listeners:
+                listener(told)
 
 
-def _begin(connection: Connection) -> None:
-    connection.connection.cursor().execute("BEGIN")  # not through SQLAlchemy, where it would cost as much as a query
+def _unguarded(_connection: Connection) -> None:
+    pass
 
 
-def _configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (a DB-API connection)
-    connection.isolation_level = None  # sqlite3 alone would begin a transaction only at its first write
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
+def _name(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(drivername="postgresql").render_as_string(hide_password=True)

@@ -1,11 +1,12 @@
-"""Jobs as the daemon remembers them: one row for each (role, session, generation)."""
+"""Jobs as the daemon remembers them: one row for each (seat, generation)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from ligan.wire.job import Role
 from ligan.wire.session import JobState
@@ -22,13 +23,18 @@ class Job:
 
     nonce: str
     role: Role
-    session_key: str
+    seat: str
+    """Whose place it fills: a session's key, or one of those of `supervisor.seats`."""
     generation: int
     instance_id: str
     """Backend: the session ID it was started for. Frontend: the frontend ID."""
     state: JobState
     requested_at: float
     reason: str = ""
+    cause: str = ""
+    """Of its end, an EndCause; empty while it lives."""
+    failures: int = 0
+    """Jobs of the seat before it, in a row, that never became ready."""
     job_id: str | None = None
     host: str | None = None
     port: int | None = None
@@ -37,7 +43,9 @@ class Job:
     ready_at: float | None = None
     heard_at: float | None = None
     ends_at: float | None = None
+    draining_at: float | None = None
     ended_at: float | None = None
+    expected_start: float | None = None
     missing_polls: int = 0
 
     @property
@@ -55,7 +63,7 @@ class Job:
 
 
 def add(transaction: Transaction, job: Job) -> None:
-    """Raises IntegrityError when the session has a job of that generation already."""
+    """Raises IntegrityError when the seat has a job of that generation already."""
     transaction.connection.execute(insert(jobs).values(**asdict(job)))
 
 
@@ -71,19 +79,57 @@ def find(connection: Connection, nonce: str) -> Job | None:
 
 def live(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
-    query = select(jobs).where(jobs.c.state.in_(_LIVE)).order_by(jobs.c.requested_at)
+    query = select(jobs).where(jobs.c.state.in_(_LIVE)).order_by(jobs.c.requested_at, jobs.c.generation)
     return [_job(row) for row in connection.execute(query)]
 
 
-def newest(connection: Connection, role: Role, session_key: str = "") -> Job | None:
-    """The job of the highest generation, ended or not."""
-    query = select(jobs).where(jobs.c.role == role, jobs.c.session_key == session_key)
-    row = connection.execute(query.order_by(jobs.c.generation.desc()).limit(1)).one_or_none()
+def live_in(connection: Connection, seat: str) -> list[Job]:
+    """The seat's jobs that have not ended, oldest generation first."""
+    query = select(jobs).where(jobs.c.seat == seat, jobs.c.state.in_(_LIVE)).order_by(jobs.c.generation)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def newest(connection: Connection, seat: str) -> Job | None:
+    """The seat's job of the highest generation, ended or not."""
+    query = select(jobs).where(jobs.c.seat == seat).order_by(jobs.c.generation.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
     return None if row is None else _job(row)
 
 
-def heard(transaction: Transaction, nonce: str, now: float) -> None:
-    transaction.connection.execute(update(jobs).where(jobs.c.nonce == nonce).values(heard_at=now))
+def current(connection: Connection, seat: str) -> Job | None:
+    """The job that serves the seat: the newest ready one, else the newest that lives, else the newest."""
+    live_jobs = live_in(connection, seat)
+    ready = [job for job in live_jobs if job.ready]
+    return ready[-1] if ready else live_jobs[-1] if live_jobs else newest(connection, seat)
+
+
+def ready_with(connection: Connection, prefix: str) -> list[Job]:
+    """Ready jobs of the seats whose names begin with `prefix`, oldest first."""
+    query = select(jobs).where(jobs.c.state == JobState.READY.value, jobs.c.seat.startswith(prefix, autoescape=True))
+    return [_job(row) for row in connection.execute(query.order_by(jobs.c.requested_at))]
+
+
+def count_live(connection: Connection, role: Role) -> int:
+    query = select(func.count()).where(jobs.c.role == role, jobs.c.state.in_(_LIVE))
+    return int(connection.execute(query).scalar_one())
+
+
+def past_starts(connection: Connection, role: Role, limit: int) -> list[tuple[float, float]]:
+    """(seconds in the queue, seconds from start to ready) of the role's last `limit` jobs that became ready."""
+    query = (
+        select(jobs.c.submitted_at, jobs.c.started_at, jobs.c.ready_at)
+        .where(jobs.c.role == role, jobs.c.ready_at.is_not(None), jobs.c.submitted_at.is_not(None))
+        .order_by(jobs.c.requested_at.desc())
+        .limit(limit)
+    )
+    return [(row.started_at - row.submitted_at, row.ready_at - row.started_at) for row in connection.execute(query)]
+
+
+def heard(transaction: Transaction, at: Mapping[str, float]) -> None:
+    """Jobs by nonce, and when (Unix s) each was heard last."""
+    query = update(jobs).where(jobs.c.nonce == bindparam("job")).values(heard_at=bindparam("time"))
+    if at:
+        transaction.connection.execute(query, [{"job": nonce, "time": time} for nonce, time in at.items()])
 
 
 def known_nonces(connection: Connection, nonces: set[str]) -> set[str]:
@@ -91,6 +137,6 @@ def known_nonces(connection: Connection, nonces: set[str]) -> set[str]:
     return set(connection.execute(select(jobs.c.nonce).where(jobs.c.nonce.in_(nonces))).scalars())
 
 
-def _job(row: Any) -> Job:  # noqa: ANN401 (a row of the jobs table)
+def _job(row: Row[Any]) -> Job:
     values = dict(row._mapping)
     return Job(**{**values, "state": JobState(values["state"])})

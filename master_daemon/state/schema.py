@@ -22,8 +22,11 @@ sessions = Table(
     "sessions",
     metadata,
     Column("session_key", String, primary_key=True),
+    Column("user", String, nullable=False, default=""),  # who asks: an address, until there are accounts
     Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False, index=True),
     Column("wants_backend", Boolean, nullable=False, default=False, index=True),
+    Column("wanted_at", Float),  # since when, without a break: place in the queue and start of the absolute lifetime
     Column("last_event", Integer, nullable=False, default=0),
 )
 
@@ -41,11 +44,15 @@ jobs = Table(
     metadata,
     Column("nonce", String, primary_key=True),
     Column("role", String, nullable=False),
-    Column("session_key", String, nullable=False, default=""),  # empty for the frontend, which serves everybody
+    Column("seat", String, nullable=False),  # whose place it fills: a session's key, `frontend`, `pool-1`, `cpu-1` …
     Column("generation", Integer, nullable=False),
     Column("instance_id", String, nullable=False),
     Column("state", String, nullable=False, index=True),
     Column("reason", Text, nullable=False, default=""),
+    Column("cause", String, nullable=False, default=""),  # of its end, EndCause
+    Column(
+        "failures", Integer, nullable=False, default=0
+    ),  # jobs of the seat before it, in a row, that never got ready
     Column("job_id", String),
     Column("host", String),
     Column("port", Integer),
@@ -55,9 +62,11 @@ jobs = Table(
     Column("ready_at", Float),
     Column("heard_at", Float),
     Column("ends_at", Float),
-    Column("ended_at", Float),
+    Column("draining_at", Float),
+    Column("ended_at", Float, index=True),
+    Column("expected_start", Float),
     Column("missing_polls", Integer, nullable=False, default=0),
-    UniqueConstraint("role", "session_key", "generation"),  # promise 2
+    UniqueConstraint("seat", "generation"),  # promise 2
 )
 
 images = Table(
@@ -85,7 +94,12 @@ tasks = Table(
     Column("images", Text, nullable=False),  # the input images as ImageRef messages
     Column("state", String, nullable=False, index=True),
     Column("attempt", Integer, nullable=False, default=1),
-    Column("nonce", String),  # the backend that has it; NULL until one took it
+    Column("losses", Integer, nullable=False, default=0),  # backends that ended while they ran it
+    Column("nonce", String, index=True),  # the backend it is placed on; NULL while it waits for one
+    Column("sent", Boolean, nullable=False, default=False),  # that backend has confirmed it
+    Column("time_request_s", Float, nullable=False, default=1.0),
+    Column("cpu", Boolean, nullable=False, default=True),
+    Column("checkpoint", String),  # SHA-256 of what the next attempt resumes from
     Column("seq", Integer, nullable=False, default=-1),
     Column("percent", Float, nullable=False, default=0.0),
     Column("eta_s", Float),
@@ -103,4 +117,40 @@ events = Table(
     Column("name", String, nullable=False),
     Column("data", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+)
+
+# Every time a task was placed on a backend, and what became of it.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("task_id", ForeignKey("tasks.task_id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("nonce", String, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("outcome", String),  # done, moved, lost, or the slug of a problem
+)
+
+Index("images_of_artifact", images.c.sha256)  # does any session still need it?
+
+# One row: which daemon may write. Each one that takes over counts `epoch` up, and earlier ones are fenced by it.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("renewed_at", Float, nullable=False),
+)
+
+# What was done, by whom and to what; only ever added to, and swept when it is old.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("detail", Text, nullable=False),  # a JSON object
 )

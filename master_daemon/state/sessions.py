@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, insert, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem
 from master_daemon.state.database import Transaction
 from master_daemon.state.schema import session_ids, sessions
 
+KEY_PREFIX = "k"
+"""Of a session's key. A seat named by such a key is that session's own."""
 
-def renew(transaction: Transaction, old_id: str | None, now: float) -> str:
+
+def renew(transaction: Transaction, old_id: str | None, now: float, user: str = "") -> str:
     """A new session ID that inherits all that `old_id` had; a new session when there was none."""
     key = find_key(transaction.connection, old_id) if old_id else None
     if key is None:
-        key = new_id("k")
-        transaction.connection.execute(insert(sessions).values(session_key=key, created_at=now))
+        key = new_id(KEY_PREFIX)
+        values = {"session_key": key, "user": user, "created_at": now, "seen_at": now}
+        transaction.connection.execute(insert(sessions).values(**values))
     session_id = new_id("s")
     transaction.connection.execute(insert(session_ids).values(session_id=session_id, session_key=key, issued_at=now))
     return session_id
@@ -40,14 +46,39 @@ def newest_id(connection: Connection, key: str) -> str:
     return str(connection.execute(query.order_by(session_ids.c.issued_at.desc()).limit(1)).scalar_one())
 
 
-def set_wants_backend(transaction: Transaction, key: str, wants: bool) -> None:
-    transaction.connection.execute(update(sessions).where(sessions.c.session_key == key).values(wants_backend=wants))
+def want_backend(transaction: Transaction, key: str, now: float) -> None:
+    """From now on, or for as long as it did already."""
+    since = func.coalesce(sessions.c.wanted_at, now)
+    _set(transaction, key, wants_backend=True, wanted_at=since, seen_at=now)
+
+
+def want_no_backend(transaction: Transaction, key: str) -> None:
+    _set(transaction, key, wants_backend=False, wanted_at=None)
 
 
 def wants_backend(connection: Connection, key: str) -> bool:
     return bool(connection.execute(select(sessions.c.wants_backend).where(sessions.c.session_key == key)).scalar_one())
 
 
-def keys_that_want_a_backend(connection: Connection) -> list[str]:
-    query = select(sessions.c.session_key).where(sessions.c.wants_backend).order_by(sessions.c.created_at)
-    return list(connection.execute(query).scalars())
+def wanting(connection: Connection) -> dict[str, float]:
+    """Sessions that want a backend and since when (Unix s), the one that waits longest first."""
+    query = select(sessions.c.session_key, sessions.c.wanted_at).where(sessions.c.wants_backend)
+    rows = connection.execute(query.order_by(sessions.c.wanted_at, sessions.c.session_key))
+    return {row.session_key: row.wanted_at for row in rows}
+
+
+def wanting_of_user(connection: Connection, key: str) -> int:
+    """How many other sessions of the same user want a backend."""
+    user = select(sessions.c.user).where(sessions.c.session_key == key).scalar_subquery()
+    mine = (sessions.c.user == user, sessions.c.user != "", sessions.c.wants_backend, sessions.c.session_key != key)
+    return int(connection.execute(select(func.count()).where(*mine)).scalar_one())
+
+
+def seen(transaction: Transaction, keys: Iterable[str], now: float) -> None:
+    """Somebody used these sessions."""
+    condition = sessions.c.session_key.in_(list(keys))
+    transaction.connection.execute(update(sessions).where(condition).values(seen_at=now))
+
+
+def _set(transaction: Transaction, key: str, **values: object) -> None:
+    transaction.connection.execute(update(sessions).where(sessions.c.session_key == key).values(**values))

@@ -1,31 +1,70 @@
-"""Tasks: durable before they are acknowledged, ended exactly once, attempts numbered (promise 3)."""
+"""Tasks: durable before they are acknowledged, placed on one backend at a time, ended exactly once (promise 3)."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.event import EventName, Failed, Progressed, Resulted
 from ligan.wire.image import ImageRef, Origin
-from ligan.wire.job import ReportedProgress, ReportedResult
+from ligan.wire.job import ReportedCheckpoint, ReportedProgress, ReportedResult
 from ligan.wire.session import JobState
-from ligan.wire.task import ResultImage, Task, TaskOrder, TaskResult, TaskState
-from master_daemon.state import events, images
+from ligan.wire.task import ResultImage, Task, TaskKind, TaskOrder, TaskResult, TaskState
+from master_daemon.state import attempts, events, images
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.state.schema import jobs, tasks
 
 _REFS = TypeAdapter(list[ImageRef])
 _OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
+MAX_LOSSES = 3
+"""Backends that may end under a running task before it is taken for the reason."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A task that waits for a backend."""
+
+    task_id: str
+    session_key: str
+    time_request_s: float
+    cpu: bool
+    """A backend without a GPU does it in good time."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A task that is placed on a backend and has not ended."""
+
+    nonce: str
+    session_key: str
+    time_request_s: float
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """An attempt that its backend should forget."""
+
+    task_id: str
+    attempt: int
+    nonce: str | None
 
 
 def add(
-    transaction: Transaction, key: str, kind: str, params: dict[str, JsonValue], refs: list[ImageRef], now: float
+    transaction: Transaction,
+    key: str,
+    kind: TaskKind,
+    params: dict[str, JsonValue],
+    refs: list[ImageRef],
+    now: float,
 ) -> str:
     """A new task at the end of the session's queue. Returns its ID."""
     task_id = new_id("t")
@@ -33,10 +72,12 @@ def add(
         insert(tasks).values(
             task_id=task_id,
             session_key=key,
-            kind=kind,
+            kind=kind.kind,
             params=json.dumps(params),
             images=_REFS.dump_json(refs).decode(),
             state=TaskState.QUEUED.value,
+            time_request_s=kind.time_request_s,
+            cpu=kind.cpu,
             created_at=now,
         )
     )
@@ -51,16 +92,7 @@ def of_session(connection: Connection, key: str) -> list[Task]:
 
 def get(connection: Connection, key: str, task_id: str) -> Task:
     """One task of the session. Raises Problem `unknown-task`."""
-    query = select(tasks).where(tasks.c.session_key == key, tasks.c.task_id == task_id)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise Problem("unknown-task", "This session has no such task.")
-    return _task(row)
-
-
-def holder(connection: Connection, task_id: str) -> str | None:
-    """Nonce of the backend that has the task, None while none has it."""
-    return connection.execute(select(tasks.c.nonce).where(tasks.c.task_id == task_id)).scalar_one_or_none()
+    return _task(_row(connection, key, task_id))
 
 
 def open_count(connection: Connection, key: str) -> int:
@@ -68,22 +100,110 @@ def open_count(connection: Connection, key: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def keys_to_deliver(connection: Connection) -> list[str]:
-    """Sessions with a ready backend and a task that none has taken yet, the one that waits longest first."""
-    ready = select(jobs.c.session_key).where(jobs.c.role == "backend", jobs.c.state == JobState.READY.value)
-    query = select(tasks.c.session_key).where(
-        tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None), tasks.c.session_key.in_(ready)
+def open_counts(connection: Connection) -> Counter[str]:
+    """Open tasks by session, for the sessions that have any."""
+    query = select(tasks.c.session_key, func.count()).where(tasks.c.state.in_(_OPEN)).group_by(tasks.c.session_key)
+    return Counter({row[0]: row[1] for row in connection.execute(query)})
+
+
+# Placing: which backend a task is for is decided in the database before anything is sent -----------------------------
+
+
+def waiting(connection: Connection, key: str | None = None) -> list[Waiting]:
+    """Open tasks without a backend, of one session or of all, oldest first."""
+    query = select(tasks).where(tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None)).order_by(tasks.c.number)
+    if key is not None:
+        query = query.where(tasks.c.session_key == key)
+    return [Waiting(row.task_id, row.session_key, row.time_request_s, row.cpu) for row in connection.execute(query)]
+
+
+def held(connection: Connection, nonces: Iterable[str]) -> list[Held]:
+    """The open tasks that are placed on these backends."""
+    query = select(tasks.c.nonce, tasks.c.session_key, tasks.c.time_request_s)
+    placed = query.where(tasks.c.nonce.in_(list(nonces)), tasks.c.state.in_(_OPEN))
+    return [Held(row.nonce, row.session_key, row.time_request_s) for row in connection.execute(placed)]
+
+
+def busy(connection: Connection) -> frozenset[str]:
+    """Backends that have open tasks."""
+    query = select(tasks.c.nonce).where(tasks.c.state.in_(_OPEN), tasks.c.nonce.is_not(None)).distinct()
+    return frozenset(connection.execute(query).scalars())
+
+
+def place(transaction: Transaction, task_id: str, nonce: str, now: float) -> None:
+    """The task is that backend's from now on."""
+    _set(transaction, task_id, nonce=nonce, sent=False)
+    attempts.begin(transaction, task_id, _attempt(transaction, task_id), nonce, now)
+
+
+def to_send(connection: Connection, nonce: str) -> list[TaskOrder]:
+    """Orders that the backend has not confirmed yet, oldest first."""
+    unsent = select(tasks).where(tasks.c.nonce == nonce, tasks.c.state.in_(_OPEN), tasks.c.sent.is_(False))
+    return [_order(row) for row in connection.execute(unsent.order_by(tasks.c.number))]
+
+
+def nonces_to_send(connection: Connection) -> list[str]:
+    """Ready backends that have not confirmed all their tasks, the one that waits longest first."""
+    ready = select(jobs.c.nonce).where(jobs.c.state == JobState.READY.value)
+    query = select(tasks.c.nonce).where(tasks.c.state.in_(_OPEN), tasks.c.sent.is_(False), tasks.c.nonce.in_(ready))
+    return list(connection.execute(query.group_by(tasks.c.nonce).order_by(func.min(tasks.c.number))).scalars())
+
+
+def sent(transaction: Transaction, order: TaskOrder, nonce: str) -> None:
+    """The backend has confirmed the order."""
+    mine = (tasks.c.task_id == order.task_id, tasks.c.attempt == order.attempt, tasks.c.nonce == nonce)
+    transaction.connection.execute(update(tasks).where(*mine).values(sent=True))
+
+
+def take_back(transaction: Transaction, nonce: str, now: float) -> list[TakenBack]:
+    """Queued tasks of a backend wait for the next one, as later attempts: reports of the earlier ones are stale."""
+    rows = [row for row in _of_backend(transaction.connection, nonce) if row.state == TaskState.QUEUED.value]
+    for row in rows:
+        _wait_again(transaction, row, "moved", now)
+    return [TakenBack(row.task_id, row.attempt, nonce) for row in rows]
+
+
+def lose(transaction: Transaction, nonce: str, problem: ProblemDocument, retry: bool, now: float) -> None:
+    """The backend has ended: its tasks wait for the next one.
+
+    What it ran is failed with `problem` when `retry` is false, or when so many backends ended under it that it may be
+    the reason (each checkpoint starts that count again).
+    """
+    for row in _of_backend(transaction.connection, nonce):
+        running = row.state == TaskState.RUNNING.value
+        if running and (not retry or row.losses + 1 >= MAX_LOSSES):
+            _end(transaction, row, problem, now)
+        else:
+            _wait_again(transaction, row, "lost", now, losses=row.losses + running)
+
+
+def checkpoint(transaction: Transaction, job: Job, report: ReportedCheckpoint) -> None:
+    """Remember from where the next attempt resumes."""
+    row = _held(transaction, job, report.task_id, report.attempt)
+    _set(transaction, row.task_id, checkpoint=report.sha256, losses=0)
+
+
+def cancel(transaction: Transaction, key: str, task_id: str, now: float) -> TakenBack | None:
+    """End the task at once. Returns the attempt that a backend may have, to be recalled there.
+
+    Raises Problem `unknown-task`.
+    """
+    row = _row(transaction.connection, key, task_id)
+    if row.state not in _OPEN:
+        return None
+    _end(transaction, row, Problem("cancelled", "You cancelled it.").document, now)
+    return TakenBack(row.task_id, row.attempt, row.nonce)
+
+
+def may_read(connection: Connection, nonce: str, sha256: str) -> bool:
+    """Does a task that is placed on this backend need the artifact?"""
+    return any(
+        row.checkpoint == sha256 or any(ref.sha256 == sha256 for ref in _REFS.validate_json(row.images))
+        for row in _of_backend(connection, nonce)
     )
-    return list(connection.execute(query.group_by(tasks.c.session_key).order_by(func.min(tasks.c.number))).scalars())
 
 
-def undelivered(connection: Connection, key: str) -> list[TaskOrder]:
-    """Orders that no backend has taken yet, oldest first."""
-    return [_order(row) for row in _open(connection, key) if row.nonce is None]
-
-
-def delivered(transaction: Transaction, task_id: str, nonce: str) -> None:
-    transaction.connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(nonce=nonce))
+# What backends report -----------------------------------------------------------------------------------------------
 
 
 def progress(transaction: Transaction, job: Job, report: ReportedProgress, now: float) -> None:
@@ -118,6 +238,7 @@ def finish(transaction: Transaction, job: Job, report: ReportedResult, now: floa
         for image in report.images
     ]
     result = TaskResult(images=results).model_dump_json()
+    attempts.end(transaction, report.task_id, report.attempt, "done", now)
     _set(
         transaction,
         report.task_id,
@@ -137,74 +258,82 @@ def fail(transaction: Transaction, job: Job, task_id: str, attempt: int, problem
     _end(transaction, row, problem, now)
 
 
-def fail_undelivered(transaction: Transaction, task_id: str, problem: ProblemDocument, now: float) -> bool:
-    """End a task that no backend has. False when it has ended already or a backend has it."""
-    query = select(tasks).where(tasks.c.task_id == task_id, tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None))
-    row = transaction.connection.execute(query).one_or_none()
+def refuse(transaction: Transaction, order: TaskOrder, nonce: str, problem: ProblemDocument, now: float) -> None:
+    """End a task that its backend did not take."""
+    mine = (tasks.c.task_id == order.task_id, tasks.c.attempt == order.attempt, tasks.c.nonce == nonce)
+    row = transaction.connection.execute(select(tasks).where(*mine, tasks.c.state.in_(_OPEN))).one_or_none()
     if row is not None:
         _end(transaction, row, problem, now)
-    return row is not None
 
 
-def fail_all_of(transaction: Transaction, nonce: str, problem: ProblemDocument, now: float) -> None:
-    """End every open task of a backend that is no more."""
-    query = select(tasks).where(tasks.c.nonce == nonce, tasks.c.state.in_(_OPEN)).order_by(tasks.c.number)
-    for row in transaction.connection.execute(query).all():
+def fail_waiting(transaction: Transaction, key: str, problem: ProblemDocument, now: float) -> None:
+    """End every task of a session that waits for a backend that will not come."""
+    query = select(tasks).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None))
+    for row in transaction.connection.execute(query.order_by(tasks.c.number)).all():
         _end(transaction, row, problem, now)
 
 
-def fail_all_undelivered(transaction: Transaction, key: str, problem: ProblemDocument, now: float) -> None:
-    """End every task of a session that no backend took."""
-    for row in _open(transaction.connection, key):
-        if row.nonce is None:
-            _end(transaction, row, problem, now)
-
-
-def _end(transaction: Transaction, row: Any, problem: ProblemDocument, now: float) -> None:  # noqa: ANN401 (a row)
+def _end(transaction: Transaction, row: Row[Any], problem: ProblemDocument, now: float) -> None:
+    attempts.end(transaction, row.task_id, row.attempt, problem.slug, now)
     state = TaskState.CANCELLED if problem.slug == "cancelled" else TaskState.FAILED
     _set(transaction, row.task_id, state=state.value, eta_s=None, problem=problem.model_dump_json(), ended_at=now)
     message = Failed(task_id=row.task_id, problem=problem)
     events.append(transaction, row.session_key, EventName.ON_ERROR, message, now)
 
 
-def _held(transaction: Transaction, job: Job, task_id: str, attempt: int) -> Any:  # noqa: ANN401 (a row)
+def _wait_again(transaction: Transaction, row: Row[Any], outcome: str, now: float, **values: object) -> None:
+    attempts.end(transaction, row.task_id, row.attempt, outcome, now)
+    again = {"state": TaskState.QUEUED.value, "attempt": row.attempt + 1, "nonce": None, "sent": False, "seq": -1}
+    _set(transaction, row.task_id, **again, eta_s=None, **values)
+
+
+def _attempt(transaction: Transaction, task_id: str) -> int:
+    return int(transaction.connection.execute(select(tasks.c.attempt).where(tasks.c.task_id == task_id)).scalar_one())
+
+
+def _held(transaction: Transaction, job: Job, task_id: str, attempt: int) -> Row[Any]:
     """The open task that this backend has. Raises Problem `stale-report` for any other."""
-    row = transaction.connection.execute(select(tasks).where(tasks.c.task_id == task_id)).one_or_none()
-    if row is None or not _belongs(row, job, attempt):
+    mine = (tasks.c.task_id == task_id, tasks.c.attempt == attempt, tasks.c.nonce == job.nonce)
+    row = transaction.connection.execute(select(tasks).where(*mine, tasks.c.state.in_(_OPEN))).one_or_none()
+    if row is None:
         raise Problem("stale-report", "The task has ended, or another backend has it; forget about it.")
     return row
 
 
-def _belongs(row: Any, job: Job, attempt: int) -> bool:  # noqa: ANN401 (a row)
-    # No nonce: the backend was quicker with its answer than the daemon with its note of the delivery.
-    holder_fits = row.nonce in (job.nonce, None) and row.session_key == job.session_key
-    return holder_fits and row.state in _OPEN and row.attempt == attempt
+def _of_backend(connection: Connection, nonce: str) -> Sequence[Row[Any]]:
+    query = select(tasks).where(tasks.c.nonce == nonce, tasks.c.state.in_(_OPEN)).order_by(tasks.c.number)
+    return connection.execute(query).all()
 
 
-def _open(connection: Connection, key: str) -> list[Any]:
-    query = select(tasks).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN)).order_by(tasks.c.number)
-    return list(connection.execute(query))
+def _row(connection: Connection, key: str, task_id: str) -> Row[Any]:
+    query = select(tasks).where(tasks.c.session_key == key, tasks.c.task_id == task_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise Problem("unknown-task", "This session has no such task.")
+    return row
 
 
 def _set(transaction: Transaction, task_id: str, **values: object) -> None:
     transaction.connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(**values))
 
 
-def _order(row: Any) -> TaskOrder:  # noqa: ANN401 (a row)
+def _order(row: Row[Any]) -> TaskOrder:
     return TaskOrder(
         task_id=row.task_id,
         attempt=row.attempt,
         kind=row.kind,
         params=json.loads(row.params),
         images=_REFS.validate_json(row.images),
+        checkpoint=row.checkpoint,
     )
 
 
-def _task(row: Any) -> Task:  # noqa: ANN401 (a row)
+def _task(row: Row[Any]) -> Task:
     return Task(
         task_id=row.task_id,
         kind=row.kind,
         params=json.loads(row.params),
+        attempt=row.attempt,
         state=TaskState(row.state),
         progress=row.percent,
         eta_s=row.eta_s,

@@ -1,4 +1,4 @@
-"""Bring a session's tasks to its backend, in order, each once."""
+"""Bring tasks to the backends they are placed on, in order, and call back those that are no longer theirs."""
 
 from __future__ import annotations
 
@@ -6,69 +6,84 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from weakref import WeakValueDictionary
 
 from ligan.problem import Problem
+from ligan.settings import Settings
 from ligan.wire.job import Done
 from ligan.wire.task import TaskAccepted, TaskOrder
 from master_daemon.state import jobs, tasks
-from master_daemon.state.database import Database
+from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
+from master_daemon.state.tasks import TakenBack
+from master_daemon.supervisor.dispatch import dispatch
 from master_daemon.supervisor.lines import Lines
 
 log = logging.getLogger(__name__)
+_UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready"})
+"""Answers after which the order is sent again: it may have got through, and a backend takes an attempt only once."""
 
 
 class Delivery:
-    """Tasks are durable before they come here: what cannot be delivered now is delivered by a later turn."""
+    """A task is placed in the database before it comes here: what cannot be sent now is sent by a later turn."""
 
-    def __init__(self, database: Database, lines: Lines, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, lines: Lines, settings: Settings, clock: Callable[[], float]) -> None:
         self._database = database
         self._lines = lines
+        self._settings = settings
         self._clock = clock
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._taking_turns = threading.Lock()
-        self._background = ThreadPoolExecutor(1, "delivery")
+        self._background = ThreadPoolExecutor(4, "delivery")
         self._round: Future[None] | None = None
+        self.on_silence: Callable[[], object] = _nobody_asks
+        """Called when a backend that should be ready did not take an order."""
 
-    def deliver_all(self) -> None:
-        """Try again, in the background, for every session with undelivered tasks: a backend may hang. One caller."""
-        if self._round is not None and not self._round.done():
-            return
+    def place(self, transaction: Transaction, now: float, key: str | None = None) -> None:
+        """Place waiting tasks, and send them once the transaction is committed."""
+        for nonce in dispatch(transaction, self._settings, now, key):
+            transaction.then.append(partial(self.deliver, nonce))
+
+    def deliver_all(self, now: float) -> None:
+        """Place what waits, and send again, in the background, what did not get through: a backend may hang."""
         with self._database.read() as connection:
-            keys = tasks.keys_to_deliver(connection)
-        if keys:
-            self._round = self._background.submit(self._deliver_each, keys)
-            self._round.add_done_callback(_log_failure)
+            waits, nonces = bool(tasks.waiting(connection)), tasks.nonces_to_send(connection)
+        if waits:
+            with self._database.write() as transaction:
+                nonces += dispatch(transaction, self._settings, now)
+        if nonces and (self._round is None or self._round.done()):
+            self._round = self._later(lambda: self._deliver_each(nonces))
 
-    def _deliver_each(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self.deliver(key)
+    def _deliver_each(self, nonces: Iterable[str]) -> None:
+        for nonce in nonces:
+            self.deliver(nonce)
 
-    def _turn(self, session_key: str) -> threading.Lock:
-        """The session's lock, for as long as anybody holds it."""
+    def _turn(self, nonce: str) -> threading.Lock:
+        """The backend's lock, for as long as anybody holds it."""
         with self._taking_turns:
-            return self._turns.setdefault(session_key, threading.Lock())
+            return self._turns.setdefault(nonce, threading.Lock())
 
-    def deliver(self, session_key: str) -> None:
-        """Send every task that no backend has yet; stop at the first that does not get through.
+    def deliver(self, nonce: str) -> None:
+        """Send every task that the backend has not confirmed yet; stop at the first that does not get through.
 
-        One thread for each session: who finds another at it leaves the task to that one, and waits for no backend.
+        One thread for each backend: who finds another at it leaves the task to that one, and waits for no backend.
         """
-        turn = self._turn(session_key)
+        turn = self._turn(nonce)
         while turn.acquire(blocking=False):
             try:
-                through = self._send_all(session_key)
+                through = self._send_all(nonce)
             finally:
                 turn.release()
             if not through:
                 return
 
-    def _send_all(self, session_key: str) -> bool:
+    def _send_all(self, nonce: str) -> bool:
         """Whether there were tasks and all got through; others may have come meanwhile."""
         with self._database.read() as connection:
-            job = jobs.newest(connection, "backend", session_key)
-            orders = tasks.undelivered(connection, session_key)
+            job = jobs.find(connection, nonce)
+            orders = tasks.to_send(connection, nonce)
         if job is None or not job.ready or not orders:
             return False
         return all(self._send(job, order) for order in orders)
@@ -77,37 +92,54 @@ class Delivery:
         try:
             self._lines.to(job).post("/tasks", order, TaskAccepted)
         except Problem as problem:
-            if problem.slug in ("unreachable", "queue-full"):
+            if problem.slug in _UNSENT:
+                self.on_silence()
                 return False
             with self._database.write() as transaction:
-                tasks.fail_undelivered(transaction, order.task_id, problem.document, self._clock())
+                tasks.refuse(transaction, order, job.nonce, problem.document, self._clock())
             return True
         with self._database.write() as transaction:
-            tasks.delivered(transaction, order.task_id, job.nonce)
+            tasks.sent(transaction, order, job.nonce)
         return True
 
     def forget(self, job: Job) -> None:
         """Close the line to a job that has ended."""
         self._lines.drop(job)
 
-    def cancel(self, task_id: str) -> None:
-        """Cancel a task wherever it is. Raises Problem when its backend does not answer."""
-        cancelled = Problem("cancelled", "You cancelled it.").document
+    def cancel(self, key: str, task_id: str) -> None:
+        """End a task now; its backend is told, if it has it. Raises Problem `unknown-task`."""
+        now = self._clock()
         with self._database.write() as transaction:
-            if tasks.fail_undelivered(transaction, task_id, cancelled, self._clock()):
-                return
-            nonce = tasks.holder(transaction.connection, task_id)
-            job = jobs.find(transaction.connection, nonce) if nonce else None
-        if job is None or not job.live:
+            recalled = tasks.cancel(transaction, key, task_id, now)
+            self.place(transaction, now, key)
+        if recalled is not None:
+            self.recall([recalled])
+
+    def recall(self, attempts: Iterable[TakenBack]) -> None:
+        """Tell backends, in the background, to forget these attempts. What they report of them is stale anyway."""
+        for attempt in attempts:
+            if attempt.nonce is not None:
+                self._later(partial(self._recall, attempt))
+
+    def _recall(self, attempt: TakenBack) -> None:
+        with self._database.read() as connection:
+            job = jobs.find(connection, attempt.nonce or "")
+        if job is None or not job.live or job.host is None:
             return
-        try:
-            self._lines.to(job).delete(f"/tasks/{task_id}", Done)
-        except Problem as problem:
-            if problem.slug != "unknown-task":  # it has just ended
-                raise
+        with suppress(Problem):  # ended there already, or out of reach, where its report will find itself stale
+            self._lines.to(job).delete(f"/tasks/{attempt.task_id}", Done, {"attempt": str(attempt.attempt)})
+
+    def _later(self, work: Callable[[], None]) -> Future[None]:
+        future = self._background.submit(work)
+        future.add_done_callback(_log_failure)
+        return future
+
+
+def _nobody_asks() -> None:
+    pass
 
 
 def _log_failure(done: Future[None]) -> None:
     error = done.exception()
     if error is not None:
-        log.error("a round of deliveries failed", exc_info=error)
+        log.error("a delivery failed", exc_info=error)

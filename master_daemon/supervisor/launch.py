@@ -16,8 +16,14 @@ from ligan.wire.job import Bootstrap, Role
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import JobRequest
 from master_daemon.state.jobs import Job
+from master_daemon.supervisor import seats
 
-_MODULES: dict[Role, str] = {"frontend": "frontend_server", "backend": "backend_container"}
+_MODULES: dict[Role, str] = {
+    "frontend": "frontend_server",
+    "backend": "backend_container",
+    "cpu": "backend_container",
+}
+_TAG_LENGTH = 6
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,24 @@ class Launcher:
     secret: bytes
     daemon_url: str
 
-    def frontend(self, generation: int, now: float) -> Job:
-        return _job("frontend", "", generation, new_id("f"), now)
+    @property
+    def tag(self) -> str:
+        """Begins the nonce of every job of this installation: others of the same account are left alone."""
+        return derive(self.secret, "installation")[:_TAG_LENGTH]
 
-    def backend(self, session_key: str, session_id: str, generation: int, now: float) -> Job:
-        return _job("backend", session_key, generation, session_id, now)
+    def job(self, seat: str, instance_id: str, last: Job | None, now: float) -> Job:
+        """The seat's next job after `last`. `instance_id` is the frontend ID, or the backend's."""
+        return Job(
+            nonce=self.tag + new_id()[_TAG_LENGTH:],
+            role=seats.role_of(seat),
+            seat=seat,
+            generation=1 if last is None else last.generation + 1,
+            instance_id=instance_id,
+            state=JobState.REQUESTED,
+            requested_at=now,
+            failures=seats.next_failures(last) if last is not None and not last.live else 0,
+            reason="It is about to be submitted.",
+        )
 
     def token(self, job: Job) -> str:
         """The job's token: derived from the secret, so that nothing secret is stored."""
@@ -45,13 +64,18 @@ class Launcher:
 
     def site(self, role: Role) -> JobSettings:
         """The site's settings for a kind of job."""
-        return self.settings.frontend if role == "frontend" else self.settings.backend
+        sites: dict[Role, JobSettings] = {
+            "frontend": self.settings.frontend,
+            "backend": self.settings.backend,
+            "cpu": self.settings.cpu,
+        }
+        return sites[role]
 
     def _bootstrap(self, job: Job) -> Bootstrap:
         local = self.settings.daemon.resource_manager == "local"
         backend = self.settings.backend
         return Bootstrap(
-            role=job.role,
+            role="frontend" if job.role == "frontend" else "backend",
             nonce=job.nonce,
             instance_id=job.instance_id,
             token=SecretStr(self.token(job)),
@@ -59,20 +83,7 @@ class Launcher:
             bind_host="127.0.0.1" if local else "0.0.0.0",  # noqa: S104 (a cluster's nodes reach each other)
             engine=backend.engine,
             weights=backend.weights or None,
-            device=backend.device,
+            device="cpu" if job.role == "cpu" else backend.device,
             orphan_lease_s=ORPHAN_LEASE_LOCAL if local else ORPHAN_LEASE,
             protocol=PROTOCOL,
         )
-
-
-def _job(role: Role, session_key: str, generation: int, instance_id: str, now: float) -> Job:
-    return Job(
-        nonce=new_id(),
-        role=role,
-        session_key=session_key,
-        generation=generation,
-        instance_id=instance_id,
-        state=JobState.REQUESTED,
-        requested_at=now,
-        reason="It is about to be submitted.",
-    )

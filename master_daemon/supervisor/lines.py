@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from ligan.identity import answer, matches
 from ligan.problem import Problem
@@ -11,6 +12,7 @@ from ligan.web.guard import TOKEN_HEADER, bearer
 from ligan.wire.job import Challenge, ChallengeAnswer
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
+from master_daemon.tunnel.reach import Direct, Reach
 
 _AT_ONCE = 4
 """Calls to one job: a page makes two or three, and a job that hangs must not hold every thread of the daemon."""
@@ -19,8 +21,9 @@ _AT_ONCE = 4
 class Lines:
     """Clients by (nonce, address), made when first asked for."""
 
-    def __init__(self, launcher: Launcher) -> None:
+    def __init__(self, launcher: Launcher, reach: Reach | None = None) -> None:
         self._launcher = launcher
+        self._reach = reach or Direct()
         self._clients: dict[tuple[str, str], Client] = {}
 
     def to(self, job: Job) -> Client:
@@ -28,18 +31,31 @@ class Lines:
         key = (job.nonce, job.url)
         if key not in self._clients:
             headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
-            self._clients[key] = Client(job.url, headers, at_once=_AT_ONCE)
+            self._clients[key] = Client(self.url(job), headers, at_once=_AT_ONCE)
         return self._clients[key]
+
+    def url(self, job: Job) -> str:
+        """Where a job that has registered is reached from here."""
+        return self._reach.url(job)
 
     def drop(self, job: Job) -> None:
         self._clients.pop((job.nonce, job.url), None)
+        self._reach.drop(job)
 
     def challenge(self, job: Job, host: str, port: int) -> None:
         """Ask an address to prove that it holds the job's token, which itself is not sent (promise 6).
 
         Raises Problem `not-authorised` when it does not, `unreachable` when nobody answers.
         """
+        claimed = replace(job, host=host, port=port)
+        try:
+            self._challenge(claimed)
+        except Problem:
+            self._reach.drop(claimed)
+            raise
+
+    def _challenge(self, claimed: Job) -> None:
         challenge = Challenge(challenge=secrets.token_hex(16))
-        given = Client(f"http://{host}:{port}").post("/challenge", challenge, ChallengeAnswer)
-        if not matches(given.answer, answer(self._launcher.token(job), challenge.challenge)):
+        given = Client(self.url(claimed)).post("/challenge", challenge, ChallengeAnswer)
+        if not matches(given.answer, answer(self._launcher.token(claimed), challenge.challenge)):
             raise Problem("not-authorised", "The address does not belong to the job that registers it.")

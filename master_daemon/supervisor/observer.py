@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from ligan.intervals import POLL_BUSY, POLL_IDLE, POLL_LOCAL
+from collections.abc import Sequence
+
+from ligan.intervals import POLL_BUSY, POLL_HINTED, POLL_IDLE, POLL_LOCAL
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import Listing, ResourceManager
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor.lifecycle import Observation, Sight, in_contact
+from master_daemon.supervisor.lifecycle import Sight, Sighting, in_contact
 
 
 class Observer:
-    """Remembers when it last looked."""
+    """Remembers when it last asked, and whether it was answered."""
 
     def __init__(self, manager: ResourceManager) -> None:
         self._manager = manager
-        self._looked_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._hinted = False
+        self.silent = False
+        """The last question got no clear answer."""
+        self.doubtful = True
+        """Something is not as it should be: look again soon."""
 
-    def look(self, jobs: list[Job], now: float) -> Listing | None:
+    def hint(self) -> None:
+        """A job did not answer: look at the next turn, instead of when its heartbeat is missed."""
+        self._hinted = True
+
+    def look(self, jobs: Sequence[Job], now: float) -> Listing | None:
         """A fresh listing, or None: not due yet, or the resource manager gave no clear answer."""
-        if now - self._looked_at < self._interval(jobs, now):
+        if 0 <= now - self._asked_at < self._interval(jobs, now):
             return None
-        self._looked_at = now
-        return self._manager.listing()
+        self._asked_at = now
+        self._hinted = False
+        listing = self._manager.listing()
+        self.silent = listing is None
+        return listing
 
-    def _interval(self, jobs: list[Job], now: float) -> float:
+    def _interval(self, jobs: Sequence[Job], now: float) -> float:
         if self._manager.name == "local":
             return POLL_LOCAL
+        if self._hinted:
+            return POLL_HINTED
         calm = all(job.state is JobState.READY and in_contact(job, now) for job in jobs)
-        return POLL_IDLE if calm else POLL_BUSY
+        return POLL_IDLE if calm and not self.doubtful else POLL_BUSY
 
-
-def observation(listing: Listing | None, job: Job) -> Observation:
-    """What a listing says of one job."""
-    if listing is None:
-        return Sight.UNKNOWN
-    return listing.get(job.nonce, Sight.MISSING)
+    def sighting(self, listing: Listing | None, job: Job, listening_since: float) -> Sighting:
+        """What a listing says of one job."""
+        status = Sight.UNKNOWN if listing is None else listing.get(job.nonce, Sight.MISSING)
+        return Sighting(status, self._asked_at, listening_since)

@@ -50,6 +50,11 @@ class Presence:
                 return 0.0
             return now - max(self._seen.get(session_key, self._started_at), self._started_at)
 
+    def present(self, now: float, within_s: float) -> list[str]:
+        """Sessions that were there within the last seconds."""
+        with self._lock:
+            return [*self._pages, *(key for key, at in self._seen.items() if now - at <= within_s)]
+
     @property
     def open_pages(self) -> int:
         with self._lock:

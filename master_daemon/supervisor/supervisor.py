@@ -5,36 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
-from ligan.intervals import IDLE_WHILE_OTHERS_WAIT, RESTART_PAUSE, TICK
+from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TELL_PLACES, TICK
 from ligan.problem import Problem
-from ligan.wire.event import EventName
-from ligan.wire.session import Backend, JobState
-from master_daemon.cluster.manager import (
-    JobPhase,
-    Listing,
-    ResourceManager,
-    SubmitRefusedError,
-    SubmitUnknownError,
-)
-from master_daemon.state import events, jobs, sessions, tasks
-from master_daemon.state.database import Database, Transaction
+from ligan.wire.session import JobState
+from master_daemon.cluster.manager import ResourceManager
+from master_daemon.observe import metrics
+from master_daemon.state import jobs, sessions, tasks
+from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import lifecycle
+from master_daemon.supervisor import admission, lifecycle, releasing, situation
 from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.filling import Filling
+from master_daemon.supervisor.following import Following
+from master_daemon.supervisor.head_start import HeadStart
+from master_daemon.supervisor.hearing import Hearing
 from master_daemon.supervisor.launch import Launcher
-from master_daemon.supervisor.lifecycle import Action
-from master_daemon.supervisor.observer import Observer, observation
+from master_daemon.supervisor.lifecycle import EndCause
 from master_daemon.supervisor.presence import Presence
+from master_daemon.supervisor.situation import Situation
+from master_daemon.supervisor.submission import Submission
+from master_daemon.supervisor.transitions import Change, Transitions
+from master_daemon.supervisor.views import Views
 
 log = logging.getLogger(__name__)
-
-Change = Callable[[Job], Job]
+_CRASHES = frozenset({EndCause.FAILED.value, EndCause.DONE.value, EndCause.OUT_OF_MEMORY.value})
+"""Ends before it was ready that are the job's own fault, and so the next one's too."""
 
 
 class Supervisor:
-    """Owns every transition of a job. All state is in the database: a new Supervisor goes on where the last one was."""
+    """Decides; all state is in the database: a new Supervisor goes on where the last one was."""
 
     def __init__(
         self,
@@ -43,15 +43,23 @@ class Supervisor:
         launcher: Launcher,
         delivery: Delivery,
         presence: Presence,
+        head_start: HeadStart,
     ) -> None:
         self._database = database
         self._manager = manager
-        self._launcher = launcher
         self._delivery = delivery
         self._presence = presence
-        self._observer = Observer(manager)
+        self._settings = launcher.settings
+        self.hearing = Hearing(database)
+        self.views = Views(launcher.settings, self._holds)
+        self._transitions = Transitions(database, delivery, self.views)
+        self._submission = Submission(database, manager, launcher, self._transitions)
+        self._following = Following(database, manager, launcher, self._submission, self.change)
+        self._filling = Filling(database, launcher, self._transitions, head_start, self.change)
+        delivery.on_silence = self.hint
         self.frontend: Job | None = None
-        """The newest frontend, kept at hand: every request of a page goes to it."""
+        """The frontend that serves, kept at hand: every request of a page goes to it."""
+        self._turned_at = self._listening_since = self._places_told_at = self._noted_at = float("-inf")
         self._wake = threading.Event()
         self._stopped = False
 
@@ -62,7 +70,8 @@ class Supervisor:
         while not self._stopped:
             self._wake.clear()
             try:
-                self.tick(time.time())
+                with metrics.tick_seconds.time():
+                    self.tick(time.time())
             except Exception:  # the loop's edge: one bad turn must not end all that follow
                 log.exception("a supervisor turn failed")
             self._wake.wait(TICK)
@@ -75,176 +84,140 @@ class Supervisor:
         self._wake.set()
 
     def tick(self, now: float) -> None:
-        """Create what is wanted, look at what is there, act, deliver."""
-        self._create(now)
-        with self._database.read() as connection:
-            live = jobs.live(connection)
-        listing = self._observer.look(live, now)
-        someone_waits = any(job.role == "backend" and job.state is JobState.PENDING for job in live)
-        for job in live:
-            self._advance(job, listing, someone_waits, now)
-        if listing is not None:
-            self._cancel_leftovers(listing)
-        self._delivery.deliver_all()
+        """Look at what is there, give back, fill the seats, submit, and place tasks."""
+        self._notice_pause(now)
+        self.hearing.note(now)
+        found = self._read()
+        if self._following.turn(found.jobs, self._listening_since, now):
+            found = self._read()
+        if self._release(found, now):
+            found = self._read()
+        if self._filling.turn(found, now):
+            found = self._read()
+        self._submit(found, now)
+        self._delivery.deliver_all(now)
+        self._tell_places(found, now)
+        self._note_who_came(found, now)
 
-    # Desired state --------------------------------------------------------------------------------------------------
+    def _notice_pause(self, now: float) -> None:
+        """A daemon that slept, or was not there, must not take its jobs' silence for theirs."""
+        if not 0 <= now - self._turned_at < PAUSED_TURN:
+            self._listening_since = now
+        self._turned_at = now
 
-    def _create(self, now: float) -> None:
+    def _read(self) -> Situation:
         with self._database.read() as connection:
-            wanting = sessions.keys_that_want_a_backend(connection)
-            served = {job.session_key for job in jobs.live(connection)}
-            self.frontend = frontend = jobs.newest(connection, "frontend")
-        if frontend is None or (not frontend.live and _may_restart(frontend, now)):
+            found = situation.read(connection)
+        self.frontend = found.frontend
+        return found
+
+    def _submit(self, found: Situation, now: float) -> None:
+        if self._following.observer.silent:  # what is submitted now may be accepted without our ever hearing of it
+            return
+        for job in found.jobs:
+            if job.state is JobState.REQUESTED:
+                self._submission.submit(job, now)
+
+    def _tell_places(self, found: Situation, now: float) -> None:
+        """Tell those who wait that the queue has moved on."""
+        if now - self._places_told_at < TELL_PLACES:
+            return
+        self._places_told_at = now
+        if self.views.have_moved(found.queue):
             with self._database.write() as transaction:
-                jobs.add(transaction, self._launcher.frontend(_next(frontend), now))
-        for key in wanting:
-            if key not in served:
-                self.want_backend(key, now)
+                self.views.tell_places(transaction, found.queue, now)
+
+    def _note_who_came(self, found: Situation, now: float) -> None:
+        """What retention goes by; presence itself is in memory."""
+        if now - self._noted_at < REMEMBER_SEEN:
+            return
+        self._noted_at = now
+        here = self._presence.present(now, 2 * REMEMBER_SEEN)
+        if here:
+            with self._database.write() as transaction:
+                sessions.seen(transaction, here, now)
+        self.views.forget(found.wanting)
+
+    # What others ask of it -----------------------------------------------------------------------------------------
 
     def want_backend(self, key: str, now: float) -> None:
-        """Make sure that the session has a backend or gets one; the intent is stored when this returns."""
-        with self._database.write() as transaction:
-            sessions.set_wants_backend(transaction, key, True)
-            newest = jobs.newest(transaction.connection, "backend", key)
-            if newest is None or not newest.live:
-                session_id = sessions.newest_id(transaction.connection, key)
-                job = self._launcher.backend(key, session_id, _next(newest), now)
-                jobs.add(transaction, job)
-                _announce(transaction, job, now)
-        self.wake()
+        """Make sure that the session has a backend or gets one; the intent is stored when this returns.
 
-    # Observed state -------------------------------------------------------------------------------------------------
-
-    def _advance(self, job: Job, listing: Listing | None, someone_waits: bool, now: float) -> None:
-        if self._is_idle(job, someone_waits, now):
-            self._release(job, someone_waits, now)
-            return
-        step = lifecycle.step(job, observation(listing, job), now)
-        if step.job == job:
-            return
-        # Decided again inside the transaction: the job itself may have called home since.
-        done = lifecycle.Step(job)
-
-        def decide(current: Job) -> Job:
-            nonlocal done
-            done = lifecycle.step(current, observation(listing, current), now)
-            return done.job
-
-        stored = self.change(job.nonce, decide, now)
-        if done.action is Action.SUBMIT:
-            self._submit(stored, now)
-        elif done.action is Action.CANCEL:
-            self._cancel(stored)
-        if not stored.live and stored.ready_at is None:
-            said = self._manager.read_log(stored.nonce).strip()
-            log.warning("%s %s ended before it was ready; its log ends: %s", job.role, job.nonce, said or "(nothing)")
-
-    def _release(self, job: Job, someone_waits: bool, now: float) -> None:
-        def decide(current: Job) -> Job:  # again, inside the transaction: a task may have come since
-            idle = self._is_idle(current, someone_waits, now)
-            return lifecycle.ended(current, "Nobody used it any more.", now) if idle else current
-
-        released = self.change(job.nonce, decide, now)
-        if not released.live:
-            self._cancel(released)
-
-    def end_all(self, live: list[Job], reason: str, now: float) -> None:
-        """End these jobs for good."""
-        for job in live:
-            self._cancel(self.change(job.nonce, lambda current: lifecycle.ended(current, reason, now), now))
-
-    def _is_idle(self, job: Job, someone_waits: bool, now: float) -> bool:
-        limit = self._launcher.settings.backend.idle_release_s
-        if someone_waits and job.state is not JobState.PENDING:  # one that waits itself has no place to give
-            limit = min(limit, IDLE_WHILE_OTHERS_WAIT)
-        if job.role != "backend" or self._presence.absent_for(job.session_key, now) < limit:
-            return False
-        with self._database.read() as connection:
-            return now - job.requested_at >= limit and tasks.open_count(connection, job.session_key) == 0
-
-    def change(self, nonce: str, decide: Change, now: float) -> Job:
-        """Apply one transition to a job in a transaction, with all that follows from it for its session.
-
-        Raises Problem `not-authorised` when there is no such job.
+        Raises Problem `too-many-sessions` or `maintenance` for a session that had none yet.
         """
         with self._database.write() as transaction:
-            before = jobs.find(transaction.connection, nonce)
-            if before is None:
-                raise Problem("not-authorised", "The daemon knows no such job.")
-            after = decide(before)
-            if after != before:
-                jobs.save(transaction, after)
-                _follow(transaction, before, after, now)
+            if not sessions.wants_backend(transaction.connection, key):
+                admission.check(transaction.connection, self._settings, key)
+                sessions.want_backend(transaction, key, now)
+                if self._settings.backend.mode == "per-session":
+                    self._filling.seat(transaction, key, now)
+            self.views.tell(transaction, key, now)
+        self.wake()
+
+    def hint(self) -> None:
+        """A job that should answer did not: see soon what the scheduler says."""
+        self._following.observer.hint()
+        self.wake()
+
+    def change(self, nonce: str, decide: Change, now: float) -> Job:
+        """Apply one transition to a job, with all that follows. Raises Problem `not-authorised` for no such job."""
+        before, after = self._transitions.change(nonce, decide, now)
         if after.role == "frontend":
-            self.frontend = after
-        if not after.live:
-            self._delivery.forget(after)
+            self._read()
         if after.state is not before.state:
-            log.info("%s %s: %s -> %s %s", after.role, after.nonce, before.state, after.state, after.reason)
+            self._learn(after, now)
+            self.wake()
         return after
 
-    def _submit(self, job: Job, now: float) -> None:
-        """The intent is stored. A refusal ends the job; no clear answer leaves it to the listings (promise 2)."""
-        try:
-            job_id = self._manager.submit(self._launcher.request(job))
-        except SubmitRefusedError as error:
-            reason = f"The cluster did not take the job: {error}"
-            self.change(job.nonce, lambda current: lifecycle.ended(current, reason, now), now)
-        except SubmitUnknownError as error:
-            log.warning("submit of %s: %s", job.nonce, error)
-        else:
-            taken = self.change(job.nonce, lambda current: lifecycle.submitted(current, job_id), now)
-            if not taken.live:
-                self._cancel(taken)
+    def _learn(self, job: Job, now: float) -> None:
+        """What a job's coming up, or not, says of the next ones."""
+        if job.ready:
+            self._submission.came_up(job.role)
+        elif not job.live and job.ready_at is None and job.cause in _CRASHES and job.started_at is not None:
+            self._submission.crashed(job, now)
+            said = self._manager.read_log(job.nonce).strip()
+            log.warning("%s %s ended before it was ready; its log ends: %s", job.role, job.nonce, said or "(nothing)")
 
-    def _cancel(self, job: Job) -> None:
-        if job.job_id is not None:
-            self._manager.cancel(job.job_id)
+    def _release(self, found: Situation, now: float) -> bool:
+        idle = list(releasing.sessions_to_release(found, self._settings, self._presence.absent_for, now))
+        for key, why in idle:
+            self.release(key, why, now, unless_busy=why == releasing.UNUSED)
+        over = list(releasing.jobs_to_end(found, self._settings, now))
+        for job, why in over:
+            self.end(job, why, now)
+        return bool(idle or over)
 
-    def _cancel_leftovers(self, listing: Listing) -> None:
-        """Jobs that run although their row has ended: a late answer to a submit, a cancel that was lost."""
-        running = {nonce for nonce, status in listing.items() if status.phase is not JobPhase.ENDED}
+    def release(self, key: str, why: str, now: float, unless_busy: bool = False) -> None:
+        """The session's backends end, until it asks again; `unless_busy`: not if a task has come meanwhile."""
+        with self._database.write() as transaction:
+            if unless_busy and tasks.open_count(transaction.connection, key):
+                return
+            problem = Problem("backend-lost", f"{why} Press Generate again: a new backend will start.").document
+            self._transitions.release(transaction, key, problem, now)
+            live = jobs.live_in(transaction.connection, key)
+        for job in live:
+            self.end(job, why, now)
+
+    def hand_over(self, nonce: str, why: str, now: float) -> Job:
+        """Drain a job before its time: its seat, if it is still wanted, gets the next one."""
+        return self.change(nonce, lambda current: lifecycle.draining(current, why, now), now)
+
+    def end(self, job: Job, why: str, now: float) -> None:
+        """End a job that is not needed any more."""
+        after = self.change(job.nonce, lambda current: lifecycle.ended(current, why, now, EndCause.DONE), now)
+        self._submission.cancel(after)
+
+    def end_all(self, live: list[Job], why: str, now: float) -> None:
+        """End these jobs for good."""
+        for job in live:
+            self.end(job, why, now)
+
+    def _holds(self) -> str:
+        """Why no backend is submitted just now, for those who wait for one."""
+        if self._following.observer.silent:
+            return "The cluster's scheduler does not answer just now; running backends go on."
         with self._database.read() as connection:
-            leftovers = jobs.known_nonces(connection, running) - {job.nonce for job in jobs.live(connection)}
-        for nonce in leftovers:
-            self._manager.cancel(listing[nonce].job_id)
-
-
-def backend_view(job: Job | None) -> Backend:
-    """What a session's page is told of its backend."""
-    if job is None:
-        return Backend(reason="No backend has been asked for yet.")
-    return Backend(
-        state=job.state,
-        ready=job.ready,
-        generation=job.generation,
-        reason=job.reason,
-        ends_at=job.ends_at,
-    )
-
-
-def _follow(transaction: Transaction, before: Job, after: Job, now: float) -> None:
-    """What a backend's transition means for its session."""
-    if after.role != "backend":
-        return
-    if before.live and not after.live:
-        lost = Problem("backend-lost", f"{after.reason} Press Generate again: a new backend will start.").document
-        sessions.set_wants_backend(transaction, after.session_key, False)
-        tasks.fail_all_of(transaction, after.nonce, lost, now)
-        tasks.fail_all_undelivered(transaction, after.session_key, lost, now)
-    _announce(transaction, after, now, before)
-
-
-def _announce(transaction: Transaction, job: Job, now: float, before: Job | None = None) -> None:
-    if job.role != "backend" or (before is not None and backend_view(before) == backend_view(job)):
-        return
-    name = EventName.ON_READY if job.ready else EventName.ON_QUEUE
-    events.append(transaction, job.session_key, name, backend_view(job), now)
-
-
-def _next(job: Job | None) -> int:
-    return 1 if job is None else job.generation + 1
-
-
-def _may_restart(job: Job, now: float) -> bool:
-    return job.ready_at is not None or now - (job.ended_at or now) >= RESTART_PAUSE
+            full = jobs.count_live(connection, "backend") >= self._settings.daemon.max_backends
+        if full:
+            return "All backends that LiGAN may have are in use; sessions before you come first."
+        return self._submission.holds("backend", self._turned_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 from aiohttp import ClientSession, web
 
@@ -14,6 +14,7 @@ from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
 from master_daemon.api.public import SEND_HEADER
 from master_daemon.parts import Parts
 from master_daemon.state import sessions
+from master_daemon.state.trouble import storage_problem
 from master_daemon.tunnel import proxy
 from master_daemon.tunnel.cookie import NAME, SessionCookie, set_cookie
 from master_daemon.tunnel.hub import Hub
@@ -29,6 +30,8 @@ _OWN = (
     "/docs{_:.*}",
     "/{_:[a-z-]+-api-docs}{rest:(/.*)?}",
 )
+_OPERATORS = ("/metrics", "/operator{rest:(/.*)?}", "/api/v1/admin/{rest:.*}")
+"""The daemon's own too, for whoever holds the operator's token; a session has no part in it."""
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -63,9 +66,15 @@ class Gateway:
         app.router.add_get("/api/v1/images/{image_id}", self._image)
         for path in _OWN:
             app.router.add_route("*", path, self._own)
+        for path in _OPERATORS:
+            app.router.add_route("*", path, self._operator)
         app.router.add_route("*", "/{path:.*}", self._frontend)
         app.on_response_prepare.append(_secure)
         return app
+
+    def forget(self, keys: Collection[str]) -> None:
+        """These sessions are no more."""
+        self._keys = {session_id: key for session_id, key in self._keys.items() if key not in keys}
 
     async def _connected(self, _app: web.Application) -> AsyncIterator[None]:
         self._client = proxy.connect()
@@ -100,6 +109,11 @@ class Gateway:
     async def _own(self, request: web.Request) -> web.StreamResponse:
         return await proxy.forward(request, self._http, self._api_url, await self._own_headers(request))
 
+    async def _operator(self, request: web.Request) -> web.StreamResponse:
+        given = request.headers.get(TOKEN_HEADER, "")
+        headers = {GATEWAY_HEADER: gateway_token(self._parts.secret), TOKEN_HEADER: given}
+        return await proxy.forward(request, self._http, self._api_url, headers)
+
     async def _frontend(self, request: web.Request) -> web.StreamResponse:
         job = self._parts.supervisor.frontend
         if job is None or not job.ready:
@@ -109,7 +123,12 @@ class Gateway:
             FRONTEND_HEADER: job.instance_id,
             **await self._session_headers(request),
         }
-        return await proxy.forward(request, self._http, job.url, headers)
+        try:
+            return await proxy.forward(request, self._http, self._parts.lines.url(job), headers)
+        except Problem as problem:
+            if problem.slug == "unreachable":
+                self._parts.supervisor.hint()
+            raise
 
     # What they need ------------------------------------------------------------------------------------------------
 
@@ -171,11 +190,12 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception as error:
-        log.exception("a request failed at the gateway")
+        known = storage_problem(error)
+        log.log(logging.WARNING if known else logging.ERROR, "a request failed at the gateway", exc_info=error)
         if _BEGUN in request:  # a second answer would look like the rest of the first; a cut connection does not
             raise ConnectionResetError("the answer broke off") from error
-        document = Problem("internal-error", "This is a fault of the service, not yours; try again.").document
-        return proxy.problem_response(document)
+        fault = Problem("internal-error", "This is a fault of the service, not yours; try again.")
+        return proxy.problem_response((known or fault).document)
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

@@ -10,9 +10,8 @@ from aiohttp import web
 from ligan.intervals import SSE_KEEPALIVE
 from ligan.wire.event import EventName
 from master_daemon.parts import Parts
-from master_daemon.state import events, jobs
+from master_daemon.state import events
 from master_daemon.state.database import StoredEvent
-from master_daemon.supervisor.supervisor import backend_view
 from master_daemon.tunnel.hub import Hub, Queue
 
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -54,7 +53,7 @@ def _opening(parts: Parts, session_key: str, last: int | None) -> tuple[bytes, i
     with parts.database.read() as connection:
         newest = events.last_id(connection, session_key)
         missed = events.since(connection, session_key, last) if last is not None else []
-        backend = backend_view(jobs.newest(connection, "backend", session_key))
+        backend = parts.supervisor.views.of(connection, session_key)
     if missed is None:
         return _RESYNC, newest
     if last is not None:

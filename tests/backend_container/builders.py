@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from backend_container import png
+from backend_container.checkpoints import Checkpoints
 from backend_container.latent_cache import LatentCache
 from backend_container.loading import Models
 from backend_container.models.fake import FakeDetector, FakeEngine
@@ -32,8 +33,15 @@ def wait_until(condition: Callable[[], object], why: str, timeout_s: float = 20.
         time.sleep(0.005)
 
 
-def order(kind="noop", images=(), attempt=1, task_id=None, **params):
-    return TaskOrder(task_id=task_id or new_id("t"), attempt=attempt, kind=kind, params=params, images=list(images))
+def order(kind="noop", images=(), attempt=1, task_id=None, checkpoint=None, **params):
+    return TaskOrder(
+        task_id=task_id or new_id("t"),
+        attempt=attempt,
+        kind=kind,
+        params=params,
+        images=list(images),
+        checkpoint=checkpoint,
+    )
 
 
 def photo(*faces, size=(60, 120)):
@@ -79,6 +87,8 @@ def fake_models(**options):
     return Models(FakeEngine(**options), FakeDetector())
 
 
-def make_context(models, images, fetch, latents=None, cancelled=None, readings=None):
+def make_context(models, images, fetch, latents=None, cancelled=None, readings=None, checkpoint=None):
     send = readings.append if readings is not None else lambda reading: None
-    return Context(models, images, fetch, latents or LatentCache(), Progress(send), cancelled or threading.Event())
+    stop = cancelled or threading.Event()
+    checkpoints = Checkpoints(lambda seq, data: None, stop)
+    return Context(models, images, fetch, latents or LatentCache(), Progress(send), stop, checkpoints, checkpoint)

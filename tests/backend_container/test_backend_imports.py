@@ -31,7 +31,8 @@ def test_describing_gives_the_kinds_and_the_api():
         [sys.executable, "-m", "backend_container.describe"], capture_output=True, text=True, check=True, timeout=60
     )
     described = json.loads(done.stdout)
-    assert [kind["kind"] for kind in described["kinds"]["kinds"]] == ["similar", "interpolate", "random", "noop"]
+    kinds = [kind["kind"] for kind in described["kinds"]["kinds"]]
+    assert kinds == ["similar", "interpolate", "random", "noop", "count"]
     assert described["openapi"]["info"]["title"] == "LiGAN backend"
 
 

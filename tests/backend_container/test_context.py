@@ -161,6 +161,7 @@ def test_cancelling_is_heard_between_images(shelf):
         lambda context: context.check_cancelled(),
         lambda context: context.progress(1),
         lambda context: context.pause(60),
+        lambda context: context.resume(),
         lambda context: context.latent("i-" + "0" * 22),
         lambda context: context.render(context.engine.sample(0, 1), [""]),
     ],
@@ -171,3 +172,32 @@ def test_a_cancelled_task_gets_no_further(shelf, act):
     with pytest.raises(Problem) as caught:
         act(make_context(fake_models(), [], shelf.fetch, cancelled=cancelled))
     assert caught.value.slug == "cancelled"
+
+
+def test_an_attempt_gets_what_the_one_before_kept(shelf):
+    kept = shelf.add(b"at step 7").sha256
+    assert make_context(fake_models(), [], shelf.fetch, checkpoint=kept).resume() == b"at step 7"
+    assert make_context(fake_models(), [], shelf.fetch).resume() is None
+
+
+def test_a_checkpoint_that_is_gone_is_no_reason_to_fail(shelf, caplog):
+    assert make_context(fake_models(), [], shelf.fetch, checkpoint="0" * 64).resume() is None
+    assert "begins at the beginning" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_fetched_now_is_not_given_up():
+    def fetch(sha256):
+        raise Problem("unreachable", "connection refused")
+
+    with pytest.raises(Problem, match="refused"):
+        make_context(fake_models(), [], fetch, checkpoint="0" * 64).resume()
+
+
+def test_what_was_done_before_says_nothing_of_the_speed(shelf):
+    kept, readings = shelf.add(b"90 %").sha256, []
+    context = make_context(fake_models(), [], shelf.fetch, readings=readings, checkpoint=kept)
+    context.progress(0)
+    context.resume()
+    context.progress(90)
+    context.progress(100)
+    assert [(reading.percent, reading.eta_s) for reading in readings] == [(0, None), (100, 0)]

@@ -29,8 +29,10 @@ class Daemon:
 AWAY = Problem("unreachable", "connection refused")
 
 
-def test_an_answer_is_waited_for():
-    daemon = Daemon(AWAY, AWAY, AWAY, "here")
+@pytest.mark.parametrize("slug", ["unreachable", "storage-full", "storage-unavailable"])
+def test_an_answer_is_waited_for(slug):
+    away = Problem(slug, "for now")
+    daemon = Daemon(away, away, away, "here")
     assert daemon.ask(60) == "here"
     assert len(daemon.pauses) == 3
     assert daemon.pauses == sorted(set(daemon.pauses))

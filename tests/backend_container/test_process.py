@@ -121,6 +121,61 @@ def test_a_signal_ends_a_backend_in_the_middle_of_a_task(daemon, start, number):
     assert end(process)[0] == 0
 
 
+def count_from(daemon, start, one):
+    """Start a backend and give it the order; returns the process."""
+    ready = len(daemon.named("on-ready"))
+    process = start(engine="fake")
+    daemon.wait_for("on-ready", ready + 1)
+    daemon.backend.post("/tasks", one, TaskAccepted)
+    return process
+
+
+def newest_checkpoint(daemon):
+    reported = daemon.named("on-checkpoint")[-1]
+    return reported["sha256"], int(daemon.artifacts[reported["sha256"]])
+
+
+def test_a_long_task_goes_on_from_its_checkpoint_when_its_backend_is_taken_away(daemon, start):
+    first = order("count", steps=400, seconds=0.01)
+    process = count_from(daemon, start, first)
+    wait_until(lambda: any(one["percent"] >= 10 for one in daemon.named("on-progress")), "some steps are done")
+    process.terminate()
+    assert end(process)[0] == 0
+    assert {report["task_id"] for report in daemon.named("on-checkpoint")} == {first.task_id}
+    assert daemon.named("on-error") == daemon.named("on-result") == []
+    sha256, step = newest_checkpoint(daemon)
+    assert step >= 40  # not the first one alone, which is sent at once: the last one too
+
+    count_from(daemon, start, first.model_copy(update={"attempt": 2, "checkpoint": sha256}))
+    (result,) = daemon.wait_for("on-result")
+    assert (result["task_id"], result["attempt"]) == (first.task_id, 2)
+    (image,) = result["images"]
+    assert image["caption"] == f"400 steps, {400 - step} of them here, resumed at {step}"
+
+
+def test_a_killed_backend_leaves_the_checkpoint_that_was_sent(daemon, start):
+    first = order("count", steps=400, seconds=0.01)
+    process = count_from(daemon, start, first)
+    daemon.wait_for("on-checkpoint")
+    process.kill()
+    sha256, step = newest_checkpoint(daemon)
+    count_from(daemon, start, first.model_copy(update={"attempt": 2, "checkpoint": sha256}))
+    (image,) = daemon.wait_for("on-result")[0]["images"]
+    assert image["caption"] == f"400 steps, {400 - step} of them here, resumed at {step}"
+
+
+def test_a_task_that_is_taken_back_is_not_heard_of_again(daemon, start):
+    start(engine="fake")
+    daemon.wait_for("on-ready")
+    long, waiting, last = order(seconds=600.0), order(), order()
+    for one in (long, waiting, last):
+        daemon.backend.post("/tasks", one, TaskAccepted)
+    for one in (waiting, long):
+        daemon.backend.delete(f"/tasks/{one.task_id}", Done, {"attempt": "1"})
+    assert [result["task_id"] for result in daemon.wait_for("on-result")] == [last.task_id]
+    assert daemon.named("on-error") == []
+
+
 def test_missing_weights_end_the_backend_with_a_clear_line(daemon, start, tmp_path):
     nowhere = str(tmp_path / "nowhere")
     code, log = end(start(engine="appearance", weights=nowhere, device="cpu"))

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from backend_container import queue
-from backend_container.queue import TaskQueue
+from backend_container.queue import Stop, TaskQueue
 from backend_container.tasks import REGISTRY
 from ligan.problem import Problem
 from ligan.wire.task import TaskState
@@ -182,3 +182,42 @@ def test_of_the_attempts_of_long_ago_the_oldest_are_forgotten_first(floor, monke
     floor.finish()
     wait_until(lambda: len(floor.settled) == 5, "it is done again")
     assert floor.ran[-1] == key(other)
+
+
+def test_an_attempt_is_taken_back_alone(floor):
+    first, second = order(), order(attempt=2)
+    for one in (first, second):
+        floor.put(one)
+    floor.wait_running(first)
+    with pytest.raises(Problem, match="neither waits nor runs here") as caught:
+        floor.queue.take_back(second.task_id, 1)
+    assert caught.value.slug == "unknown-task"
+    floor.queue.take_back(second.task_id, 2)
+    assert floor.settled == [(key(second), "cancelled early")]
+    assert [task.task_id for task in floor.queue.tasks()] == [first.task_id]
+
+
+def test_a_backend_that_leaves_stops_everything_and_takes_no_more(floor):
+    running, waiting = order(), order()
+    for one in (running, waiting):
+        floor.put(one)
+    floor.wait_running(running)
+    assert not floor.queue.wait_settled(0)
+    floor.queue.leave()
+    assert floor.queue.wait_settled(20)
+    assert floor.settled == [(key(waiting), "cancelled early"), (key(running), "cancelled: The task was cancelled.")]
+    with pytest.raises(Problem, match="about to end") as caught:
+        floor.put(order())
+    assert caught.value.slug == "queue-full"
+
+
+def test_a_persons_cancel_is_not_undone_by_what_comes_after(floor):
+    stops = []
+    floor.queue = TaskQueue(floor.executor, floor._perform, lambda ticket, future: stops.append(ticket.stop))
+    one = order()
+    floor.put(one)
+    floor.wait_running(one)
+    floor.queue.cancel(one.task_id)
+    floor.queue.leave()
+    assert floor.queue.wait_settled(20)
+    assert stops == [Stop.CANCELLED]

@@ -50,13 +50,14 @@ def package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def test_kinds_are_offered_in_order_and_noop_is_for_developers():
+def test_kinds_are_offered_in_order_and_two_are_for_developers():
     kinds = REGISTRY.kinds().kinds
     assert [(one.kind, one.hidden) for one in kinds] == [
         ("similar", False),
         ("interpolate", False),
         ("random", False),
         ("noop", True),
+        ("count", True),
     ]
     assert all(one.title and one.description for one in kinds)
 
@@ -106,6 +107,13 @@ def test_a_task_is_one_file_and_one_line(package):
     assert np.array_equal(image.image[middle, middle], [160, 128, 128])
 
 
+def test_a_task_says_when_it_needs_a_gpu(package):
+    text = TINT.replace("time_request_s=2", "time_request_s=2, cpu=False")
+    (kind,) = Registry.from_modules(package(tint=text), "tint").kinds().kinds
+    assert not kind.cpu
+    assert all(one.cpu for one in REGISTRY.kinds().kinds)
+
+
 def test_a_file_without_its_task_is_told_what_is_missing(package):
     with pytest.raises(TypeError, match=r"needs a function idle\(context, params\) under the decorator @task"):
         Registry.from_modules(package(idle="def idle(context, params): return []"), "idle")
@@ -132,6 +140,8 @@ def test_a_file_without_its_task_is_told_what_is_missing(package):
         ("interpolate", {"image_a": IMAGE.image_id, "image_b": IMAGE.image_id, "count": 1}, "count"),
         ("random", {"image": IMAGE.image_id}, "image"),
         ("noop", {"seconds": "1"}, "seconds"),
+        ("count", {"steps": 0}, "steps"),
+        ("count", {"steps": 100_001}, "steps"),
     ],
 )
 def test_bad_parameters_are_refused_by_name(kind, params, where):
@@ -148,7 +158,7 @@ def test_the_largest_values_are_taken():
 
 
 def test_an_unknown_kind_is_answered_with_all_valid_ones():
-    with pytest.raises(Problem, match="similar, interpolate, random, noop") as caught:
+    with pytest.raises(Problem, match="similar, interpolate, random, noop, count") as caught:
         REGISTRY.work(order("paint"))
     assert caught.value.slug == "unknown-task-kind"
 

@@ -76,17 +76,17 @@ def test_patience_has_an_end():
     assert send(Line(on_ready=[AWAY]), report("/on-ready"), report("/on-result"), patience_s=0) == ["/on-result"]
 
 
-def test_only_the_newest_of_progress_that_waits_is_sent():
+def test_only_the_newest_of_reports_with_a_mark_is_sent():
     line = Line()
     line.open.clear()
     reporter = Reporter(line, 30)
     reporter.post(report("/first"))
     wait_until(lambda: not reporter.drain(0) and not reporter._waiting, "the first report is on its way")
-    for path, mark in (("/a1", "a"), ("/a2", "a"), ("/b1", "b"), ("/b2", "b"), ("/end", None), ("/b3", "b")):
+    for path, mark in (("/a1", "a"), ("/b1", "b"), ("/a2", "a"), ("/end", None), ("/b2", "b"), ("/a3", "a")):
         reporter.post(report(path, mark))
     line.open.set()
     assert reporter.drain(20)
-    assert line.sent == ["/first", "/a2", "/b2", "/end", "/b3"]
+    assert line.sent == ["/first", "/end", "/b2", "/a3"]
 
 
 def test_draining_says_when_it_was_not_enough():

@@ -49,7 +49,9 @@ class Room:
         return [(report.path, report.message.task_id) for report in self.reports if report.path != "/on-progress"]
 
     def _settle(self, ticket, future):
-        self.reports.append(outcome(ticket, future))
+        report = outcome(ticket, future)
+        if report is not None:
+            self.reports.append(report)
 
 
 @pytest.fixture
@@ -119,6 +121,21 @@ def test_the_running_task_is_cancelled_at_its_next_step(room):
     assert room.reports[-1].message.problem.slug == "cancelled"
 
 
+def test_an_attempt_is_taken_back_without_a_word(room):
+    running, waiting = room.order(attempt=2)[1]["task_id"], room.order(attempt=3)[1]["task_id"]
+    assert slug(room.call("DELETE", f"/tasks/{waiting}?attempt=2")) == (404, "unknown-task")
+    assert slug(room.call("DELETE", f"/tasks/{waiting}?attempt=0")) == (422, "invalid-parameters")
+    assert room.call("DELETE", f"/tasks/{waiting}?attempt=3") == (202, {"ok": True})
+    assert [task["task_id"] for task in room.call("GET", "/tasks")[1]["tasks"]] == [running]
+    assert room.call("DELETE", f"/tasks/{running}?attempt=2")[0] == 202
+    room.load()
+    assert room.queue.wait_settled(20)
+    assert room.ends() == []
+    assert room.order(task_id=waiting, attempt=4)[0] == 202
+    assert room.queue.wait_settled(20)
+    assert room.ends() == [("/on-result", waiting)]
+
+
 def test_an_unknown_task_cannot_be_cancelled(room):
     assert slug(room.call("DELETE", f"/tasks/{new_id('t')}")) == (404, "unknown-task")
     assert slug(room.call("DELETE", "/tasks/t-short")) == (422, "invalid-parameters")
@@ -140,8 +157,8 @@ def test_a_full_queue_says_so_and_when_to_come_back(room):
 def test_an_unknown_kind_is_answered_with_all_valid_ones(room):
     answer = room.order(kind="paint")
     assert slug(answer) == (404, "unknown-task-kind")
-    assert answer[1]["kinds"] == ["similar", "interpolate", "random", "noop"]
-    assert "similar, interpolate, random, noop" in answer[1]["detail"]
+    assert answer[1]["kinds"] == ["similar", "interpolate", "random", "noop", "count"]
+    assert "similar, interpolate, random, noop, count" in answer[1]["detail"]
 
 
 @pytest.mark.parametrize(

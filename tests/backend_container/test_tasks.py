@@ -92,6 +92,16 @@ def test_noop_makes_nothing(shelf):
         assert (report.path, report.message.images, report.artifacts) == ("/on-result", [], {})
 
 
+def test_counting_goes_on_where_it_was(shelf):
+    whole = perform(shelf, order("count", steps=5))
+    assert [image.caption for image in whole.message.images] == ["5 steps, 5 of them here, resumed at 0"]
+    kept = shelf.add(b"3").sha256
+    rest = perform(shelf, order("count", steps=5, attempt=2, checkpoint=kept))
+    assert [image.caption for image in rest.message.images] == ["5 steps, 2 of them here, resumed at 3"]
+    done = perform(shelf, order("count", steps=3, attempt=3, checkpoint=kept))
+    assert [image.caption for image in done.message.images] == ["3 steps, 0 of them here, resumed at 3"]
+
+
 def test_a_report_fits_its_order_and_its_artifacts(shelf):
     one = order("random", count=3, attempt=4)
     report = perform(shelf, one)

@@ -1,4 +1,6 @@
-from concurrent.futures import Future
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 
@@ -6,7 +8,7 @@ from backend_container.loading import Models
 from backend_container.models.engine import ModelError
 from backend_container.models.fake import FakeDetector, FakeEngine
 from backend_container.outcome import outcome
-from backend_container.queue import Ticket
+from backend_container.queue import Stop, Ticket
 from backend_container.tasks import REGISTRY
 from backend_container.worker import Worker
 from ligan.problem import Problem
@@ -143,3 +145,88 @@ def test_looking_says_what_tasks_would_say(faces, slug):
     with pytest.raises(Problem) as caught:
         look(None, *faces)
     assert caught.value.slug == slug
+
+
+def checkpoints(posted):
+    """(seq, data) of the checkpoints among reports."""
+    found = [report for report in posted if report.path == "/on-checkpoint"]
+    assert all(list(report.artifacts) == [report.message.sha256] for report in found)
+    return [(report.message.seq, *report.artifacts.values()) for report in found]
+
+
+def stopped(stop, steps=5):
+    """What is told of a count that is asked to stop when it has told that it begins, and a while after that."""
+    one, posted = order("count", steps=steps, attempt=2), []
+    ticket, future = ticket_of(one), Future()
+
+    def post(report):
+        posted.append(report)
+        if report.path == "/on-checkpoint":
+            ticket.end(stop)
+
+    worker = Worker(fake_models(), Shelf().fetch, post, 0)
+    try:
+        future.set_result(worker.perform(ticket))
+    except Problem as problem:
+        future.set_exception(problem)
+    return posted, outcome(ticket, future)
+
+
+@pytest.mark.parametrize("stop", [Stop.LEAVING, Stop.TAKEN_BACK])
+def test_a_task_that_goes_on_elsewhere_keeps_its_place_and_says_no_more(stop):
+    posted, end = stopped(stop)
+    assert checkpoints(posted) == [(0, b"1")]
+    assert end is None
+
+
+def test_a_result_that_is_there_before_the_backend_has_left_is_told():
+    assert stopped(Stop.LEAVING, steps=1)[1] is None
+    ticket, future = ticket_of(order()), Future()
+    future.set_result(Worker(fake_models(), Shelf().fetch, lambda report: None, 0).perform(ticket))
+    ticket.end(Stop.LEAVING)
+    assert outcome(ticket, future).path == "/on-result"
+    ticket.end(Stop.TAKEN_BACK)
+    assert outcome(ticket, future) is None
+
+
+def test_a_cancelled_task_is_told_so():
+    _, end = stopped(Stop.CANCELLED)
+    assert end.message.problem.slug == "cancelled"
+    assert (end.path, end.message.attempt) == ("/on-error", 2)
+
+
+def test_what_waits_to_be_kept_is_sent_when_the_task_must_stop():
+    """The first checkpoint goes out at once and the second waits; it is flushed while the task is deep in its work."""
+    posted, kept, go_on = [], threading.Event(), threading.Event()
+    one = order("count", steps=3)
+
+    def run(context):
+        for n in range(2):
+            context.checkpoint(b"%d" % n)
+        kept.set()
+        assert go_on.wait(20)
+        return []
+
+    worker = Worker(fake_models(), Shelf().fetch, posted.append, 0)
+    ticket = Ticket(one, Mock(run=run))
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(worker.perform, ticket)
+        assert kept.wait(20)
+        assert checkpoints(posted) == [(0, b"0")]
+        ticket.end(Stop.LEAVING)
+        worker.flush()
+        assert checkpoints(posted) == [(0, b"0"), (1, b"1")]
+        go_on.set()
+        with pytest.raises(Problem, match="cancelled"):
+            done.result(20)
+    assert len(checkpoints(posted)) == 2
+    worker.flush()  # nothing runs any more
+
+
+def test_only_the_newest_checkpoint_waits_for_a_daemon_that_is_away():
+    posted = []
+    settle(fake_models(), order("count", steps=2), posted)
+    marks = {report.supersedes for report in posted if report.path == "/on-checkpoint"}
+    progress = {report.supersedes for report in posted if report.path == "/on-progress"}
+    assert len(marks) == 1
+    assert not marks & progress

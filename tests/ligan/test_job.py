@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import threading
@@ -16,7 +15,7 @@ from pydantic import SecretStr
 from ligan import PROTOCOL, job
 from ligan.identity import answer
 from ligan.ids import new_id
-from ligan.job import Home, read_bootstrap
+from ligan.job import Home, parse_bootstrap
 from ligan.problem import Problem
 from ligan.web.app import make_app, problem_response, reply
 from ligan.web.guard import bearer
@@ -96,7 +95,7 @@ def free_address() -> str:
 
 def test_the_document_is_read_from_standard_input() -> None:
     given = bootstrap("http://127.0.0.1:1")
-    assert read_bootstrap(io.StringIO(given.model_dump_json()), "backend") == given
+    assert parse_bootstrap(given.model_dump_json(), "backend") == given
 
 
 def document(**changes: object) -> str:
@@ -120,7 +119,7 @@ def document(**changes: object) -> str:
 )
 def test_any_other_document_is_refused_in_words_without_the_token(text: str, message: str) -> None:
     with pytest.raises(SystemExit, match=message) as caught:
-        read_bootstrap(io.StringIO(text), "backend")
+        parse_bootstrap(text, "backend")
     assert TOKEN not in str(caught.value)
     assert caught.value.__cause__ is None  # a traceback would print pydantic's own words, with the document
 

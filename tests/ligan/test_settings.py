@@ -93,7 +93,8 @@ def test_an_unknown_key_lists_all_that_are_valid(site: Path) -> None:
 
 
 def test_an_unknown_section_lists_the_sections(site: Path) -> None:
-    assert "backends: no such setting; valid here: backend, daemon, frontend" in error_of(site, "[backends]\n")
+    sections = "backend, cpu, daemon, frontend, slurm_rest, ssh"
+    assert f"backends: no such setting; valid here: {sections}" in error_of(site, "[backends]\n")
 
 
 def test_every_finding_is_told_at_once(site: Path) -> None:

@@ -27,7 +27,8 @@ def test_a_job_whose_submission_was_under_way_is_ended_too(tmp_path: Path, monke
         return submit(request)
 
     monkeypatch.setattr(house.manager, "submit", slowly)
-    house.daemon.parts.supervisor.want_backend(house.key(house.session_of(house.page())["session_id"]), 0.0)
+    parts = house.daemon.parts
+    parts.supervisor.want_backend(house.key(house.session_of(house.page())["session_id"]), parts.now())
     assert begun.wait(20)
     stop = house.daemon.parts.supervisor.stop
 

@@ -81,5 +81,6 @@ def _url(process: subprocess.Popen[bytes]) -> str:
                 return found[1].decode()
             if not chunk:
                 break
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # a daemon under runuser too
+    process.wait(STOP_TIMEOUT)
     raise AssertionError(f"`ligan up` did not become ready; it said:\n{said.decode()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from ligan.page import Page
@@ -15,8 +16,11 @@ from tests.system.running import ligan_up
 
 _SITE = """
 [daemon]
-resource_manager = "slurm_cli"
+resource_manager = "{manager}"
 cluster_host = "{login}"
+
+[slurm_rest]
+url = "{rest}"
 
 [frontend]
 partition = "cpu"
@@ -34,11 +38,17 @@ prefix = {prefix}
 """
 
 
-def test_the_main_job_runs_on_other_hosts(slurm_cluster: SlurmCluster, user_folder: Path, photo: bytes) -> None:
+@pytest.mark.parametrize("manager", ["slurm_cli", "slurm_rest"])
+def test_the_main_job_runs_on_other_hosts(
+    slurm_cluster: SlurmCluster, user_folder: Path, photo: bytes, manager: str
+) -> None:
+    rest = slurm_cluster.rest_url if manager == "slurm_rest" else ""
     *environment, python = slurm_cluster.user_python()
     prefix = "[" + ", ".join(f'"{word}"' for word in environment) + "]"
     site = user_folder / "site.toml"
-    site.write_text(_SITE.format(login=slurm_cluster.login_address, python=python, prefix=prefix))
+    site.write_text(
+        _SITE.format(manager=manager, rest=rest, login=slurm_cluster.login_address, python=python, prefix=prefix)
+    )
     site.chmod(0o644)
     command = slurm_cluster.user_argv(*environment, python, "-m", "ligan")
     with ligan_up(user_folder / "state", "--config", str(site), command=command) as system:

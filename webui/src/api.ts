@@ -1,5 +1,5 @@
 /** The service's public API. Every function throws ProblemError; an aborted call throws the browser's AbortError. */
-import { ProblemError, readProblem, unreachable } from "./problem";
+import { ProblemError, readProblem, retryAfter, unreachable } from "./problem";
 import type { NewTask, Session, Task, TaskKind, Upload } from "./wire";
 
 const BASE = "/api/v1";
@@ -12,7 +12,9 @@ async function call<T>(method: string, path: string, init: RequestInit = {}): Pr
     throw error;
   });
   const body: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw new ProblemError(readProblem(response.status, body));
+  if (!response.ok) {
+    throw new ProblemError(readProblem(response.status, body), retryAfter(response.headers.get("Retry-After"), Date.now()));
+  }
   return body as T;
 }
 

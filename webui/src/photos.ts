@@ -1,8 +1,9 @@
-/** Photos in the slots of the scenarios: picked, uploading, waiting for a choice of face, or ready. */
+/** Photos in the slots of the scenarios: picked, uploading, not uploaded yet, waiting for a choice of face, or ready. */
 import { reactive } from "vue";
 import { imageUrl, upload } from "./api";
 import { fileProblem, ProblemError, slug } from "./problem";
 import type { Problem } from "./problem";
+import { passing, patiently } from "./retry";
 import type { Box, Face } from "./wire";
 import type { SlotState } from "./words";
 
@@ -13,7 +14,9 @@ interface Picked {
 }
 
 export type Photo =
-  | ({ state: "uploading"; abort: AbortController } & Picked)
+  /** `tries`: how often it has failed and is tried again. */
+  | ({ state: "uploading"; abort: AbortController; tries: number } & Picked)
+  | ({ state: "failed"; problem: Problem; face: number | null } & Picked)
   | ({ state: "choosing"; faces: Box[]; width: number; height: number } & Picked)
   | { state: "ready"; file: File | null; preview: string; name: string; imageId: string; width: number; height: number; face: Face | null };
 
@@ -26,7 +29,7 @@ export const readyId = (slotId: string): string | null => {
   return photo?.state === "ready" ? photo.imageId : null;
 };
 
-/** Shows and uploads a picked file; the slot is empty again when that fails. Returns what went wrong, if anything did. */
+/** Shows and uploads a picked file; the slot is empty again when it is refused. Returns what is wrong with it, if anything. */
 export async function pick(slotId: string, file: File): Promise<Problem | null> {
   clear(slotId); // what stands in a slot is what was picked last, or nothing
   const refused = fileProblem(file);
@@ -40,11 +43,20 @@ export async function chooseFace(slotId: string, face: number): Promise<Problem 
   return photo?.state === "choosing" ? send(slotId, { file: photo.file, preview: photo.preview }, face) : null;
 }
 
+/** Sends a photo once more that the service did not take while it was tried. */
+export async function retry(slotId: string): Promise<Problem | null> {
+  const photo = photos[slotId];
+  return photo?.state === "failed" ? send(slotId, { file: photo.file, preview: photo.preview }, photo.face) : null;
+}
+
 async function send(slotId: string, picked: Picked, face: number | null): Promise<Problem | null> {
   const abort = new AbortController();
-  put(slotId, { state: "uploading", abort, ...picked });
+  const retrying = (tries: number) => put(slotId, { state: "uploading", abort, tries, ...picked });
+  retrying(0);
   try {
-    const image = await upload(picked.file, face, abort.signal);
+    const image = await patiently(() => upload(picked.file, face, abort.signal), {
+      when: passing, again: retrying, signal: abort.signal,
+    });
     if (abort.signal.aborted) return null;
     const { image_id: imageId, width, height, face: found } = image;
     put(slotId, { state: "ready", ...picked, name: picked.file.name, imageId, width, height, face: found });
@@ -52,7 +64,9 @@ async function send(slotId: string, picked: Picked, face: number | null): Promis
   } catch (error) {
     if (abort.signal.aborted) return null; // replaced or removed meanwhile: the slot is another's now
     if (!(error instanceof ProblemError)) throw error;
-    return offerFaces(slotId, picked, error.problem);
+    if (!passing(error.problem)) return offerFaces(slotId, picked, error.problem);
+    put(slotId, { state: "failed", problem: error.problem, face, ...picked });
+    return null; // the slot itself says so, and keeps the file
   }
 }
 

@@ -21,7 +21,8 @@ export const MAX_FILE_MB = 25;
 
 /** Thrown by `api.ts`; carries the document. */
 export class ProblemError extends Error {
-  constructor(readonly problem: Problem) {
+  /** `retryAfterS`: the service's wish, in seconds. */
+  constructor(readonly problem: Problem, readonly retryAfterS: number | null = null) {
     super(`${problem.title}: ${problem.detail}`);
   }
 }
@@ -45,6 +46,13 @@ export function readProblem(status: number, body: unknown): Problem {
 function isProblem(body: unknown): body is Problem {
   const candidate = body as Partial<Problem> | null;
   return typeof candidate?.type === "string" && typeof candidate.title === "string" && typeof candidate.detail === "string";
+}
+
+/** Seconds that a Retry-After header asks for: a number, or a date (RFC 9110, section 10.2.3); null without one. */
+export function retryAfter(header: string | null, nowMs: number): number | null {
+  if (!header) return null;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - nowMs) / 1000;
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }
 
 /** Why a file is not worth sending, or null. The service stays the judge of what an image is. */

@@ -74,5 +74,5 @@ function merged(mine: PageTask[], theirs: Task[], known: string[]): PageTask[] {
 
 function withNew(tasks: PageTask[], { task_id, kind, params }: NewTask & { task_id: string }): PageTask[] {
   if (tasks.some((task) => task.task_id === task_id)) return tasks;
-  return [...tasks, { task_id, kind, params, state: "queued", progress: 0, eta_s: null, result: null, error: null }];
+  return [...tasks, { task_id, kind, params, state: "queued", attempt: 1, progress: 0, eta_s: null, result: null, error: null }];
 }

@@ -5,6 +5,7 @@ import { listen } from "./events";
 import * as photos from "./photos";
 import type { Problem } from "./problem";
 import { ProblemError, sentence, slug } from "./problem";
+import { passing, patiently, unsent } from "./retry";
 import { fault, fieldsOf, imagesOf, offered, pagingOf, paramsOf, slotsOf } from "./schema";
 import type { Slot } from "./schema";
 import { PAGE, pageOf, seriesKey, seriesOf } from "./series";
@@ -16,6 +17,8 @@ import { idle, obstacle, waiting } from "./words";
 const RETRY_MS = 3000;
 const LOST_AFTER_MS = 1500; // a stream that is back sooner was only renewed
 const NOTICE_MS = 4000;
+const CLOCK_MS = 10_000; // times are told to the minute
+const QUIET_TRIES = 3; // a web server that hands over is away for seconds: no alarm before that many tries
 
 export const store = reactive({
   known: EMPTY,
@@ -31,6 +34,8 @@ export const store = reactive({
   /** The wish for a backend is on its way to the service. */
   starting: false,
   online: true,
+  /** Unix seconds, as fresh as the page needs it. */
+  now: Date.now() / 1000,
   problems: [] as Problem[],
   notice: "",
 });
@@ -50,21 +55,27 @@ export const shownSeries = computed(() => {
 export const activeTask = computed<PageTask | null>(() => store.known.tasks.find(busy) ?? null);
 const occupied = computed(() => store.posting !== null || activeTask.value !== null);
 
+const situation = (kind: TaskKind | undefined) => ({
+  online: store.online,
+  backend: backend.value,
+  now: store.now,
+  busy: occupied.value,
+  cpu: kind?.cpu ?? true,
+});
+
 /** Why Generate cannot be pressed for a kind; null when it can. */
 export function obstacleFor(kind: TaskKind): string | null {
   const values = store.values[kind.kind] ?? {};
   const slots = slotsOf(kind).map((slot) => ({ ...slot, state: photos.slotState(slot.id) }));
   return obstacle({
-    online: store.online,
-    backend: backend.value,
-    busy: occupied.value,
+    ...situation(kind),
     slots: slots.filter((slot) => slot.required || slot.state !== "empty"),
     faults: fieldsOf(kind).flatMap((field) => fault(field, values[field.name]) ?? []),
   });
 }
 
 /** Why nothing more of the shown request can be asked for now. */
-export const requestObstacle = computed(() => waiting(store.online, backend.value, occupied.value));
+export const requestObstacle = computed(() => waiting(situation(kindOf(shownTask.value?.kind ?? store.kind))));
 
 // ---- what goes wrong ------------------------------------------------------------------------------------------------
 
@@ -103,7 +114,10 @@ function learn(fact: Fact): void {
 }
 
 function hear(fact: Fact): void {
+  const generation = store.known.backend?.generation;
   learn(fact);
+  const moved = generation !== undefined && generation !== store.known.backend?.generation;
+  if (moved) void sync(); // tasks may be another backend's now
   if (!("task_id" in fact.data)) return;
   const id = fact.data.task_id;
   const task = store.known.tasks.find((one) => one.task_id === id);
@@ -153,7 +167,7 @@ function refill(kind: TaskKind, task: PageTask | undefined): void {
 
 let syncTimer: ReturnType<typeof setTimeout> | undefined;
 /** Reads everything, again and again until it works. */
-async function sync(): Promise<void> {
+async function sync(tries = 1): Promise<void> {
   clearTimeout(syncTimer);
   try {
     await readAll();
@@ -161,9 +175,9 @@ async function sync(): Promise<void> {
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     if (error.problem.status === 0) store.online = false;
-    else report(error.problem);
+    else if (!passing(error.problem) || tries > QUIET_TRIES) report(error.problem);
     clearTimeout(syncTimer);
-    syncTimer = setTimeout(() => void sync(), RETRY_MS);
+    syncTimer = setTimeout(() => void sync(tries + 1), RETRY_MS);
   }
 }
 
@@ -182,6 +196,7 @@ export function open(): void {
     resync: () => void sync(),
   });
   void sync();
+  setInterval(() => (store.now = Date.now() / 1000), CLOCK_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void sync());
 }
 
@@ -201,6 +216,10 @@ export async function addPhoto(slot: Slot, file: File): Promise<void> {
   report(await photos.pick(slot.id, file));
 }
 
+export async function retryPhoto(slot: Slot): Promise<void> {
+  report(await photos.retry(slot.id));
+}
+
 export async function chooseFace(slot: Slot, face: number): Promise<void> {
   store.problems = [];
   report(await photos.chooseFace(slot.id, face));
@@ -217,7 +236,7 @@ async function create(task: NewTask): Promise<void> {
   store.problems = [];
   store.posting = task;
   await attempt(async () => {
-    const task_id = await api.createTask(task);
+    const task_id = await patiently(() => api.createTask(task), { when: unsent });
     learn({ name: "created", data: { ...task, task_id } });
     store.shown = task_id;
   });

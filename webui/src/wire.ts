@@ -9,7 +9,13 @@ export interface Backend {
   ready: boolean;
   generation: number;
   reason: string;
+  /** In the queue for a backend; 1 is the next. */
+  place: number | null;
   expected_start: number | null;
+  /** Tasks that a CPU can do run on a shared one meanwhile. */
+  cpu_ready: boolean;
+  /** Its successor is being brought up. */
+  moving: boolean;
   ends_at: number | null;
 }
 
@@ -45,6 +51,7 @@ export interface TaskKind {
   description: string;
   params: JsonSchema;
   time_request_s: number;
+  cpu?: boolean;
   hidden?: boolean;
 }
 
@@ -66,6 +73,8 @@ export interface ResultImage {
 export interface Task extends NewTask {
   task_id: string;
   state: TaskState;
+  /** Grows whenever another backend takes the task over. */
+  attempt: number;
   progress: number;
   eta_s: number | null;
   result: { images: ResultImage[] } | null;

@@ -3,7 +3,7 @@ import { pageOf, seriesKey, seriesOf } from "../src/series";
 import type { PageTask } from "../src/state";
 
 const task = (task_id: string, params: Record<string, unknown>, kind = "similar"): PageTask => ({
-  task_id, kind, params, state: "done", progress: 100, eta_s: null, result: { images: [] }, error: null,
+  task_id, kind, params, state: "done", attempt: 1, progress: 100, eta_s: null, result: { images: [] }, error: null,
 });
 
 it("puts the pages of a request together, whatever the order of their parameters", () => {

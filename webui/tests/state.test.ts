@@ -3,7 +3,8 @@ import { after, busy, EMPTY, terminal } from "../src/state";
 import type { Fact, State } from "../src/state";
 import type { Backend, Task } from "../src/wire";
 
-const backend: Backend = { state: "PENDING", ready: false, generation: 1, reason: "Resources", expected_start: null, ends_at: null };
+const unsaid = { place: null, expected_start: null, cpu_ready: false, moving: false, ends_at: null };
+const backend: Backend = { state: "PENDING", ready: false, generation: 1, reason: "Resources", ...unsaid };
 const image = { image_id: "i-1", width: 128, height: 128 };
 const problem = { type: "urn:ligan:problem:backend-lost", title: "Lost", status: 503, detail: "Try again." };
 const cancelled = { ...problem, type: "urn:ligan:problem:cancelled" };
@@ -11,7 +12,7 @@ const created: Fact = { name: "created", data: { task_id: "t-1", kind: "similar"
 
 const fold = (...facts: Fact[]): State => facts.reduce(after, EMPTY);
 const task = (changes: Partial<Task> = {}): Task => ({
-  task_id: "t-1", kind: "similar", params: { page: 1 }, state: "running", progress: 40, eta_s: 3, result: null, error: null, ...changes,
+  task_id: "t-1", kind: "similar", params: { page: 1 }, state: "running", attempt: 1, progress: 40, eta_s: 3, result: null, error: null, ...changes,
 });
 const listed = (tasks: Task[], known: string[] = []): Fact => ({ name: "tasks", data: { tasks, known } });
 const result: Fact = { name: "on-result", data: { task_id: "t-1", images: [image] } };
@@ -56,6 +57,13 @@ describe("a task", () => {
     expect([terminal(cancelling!), busy(cancelling!)]).toEqual([false, false]);
     const [kept] = fold(created, { name: "cancelling", data: { task_id: "t-1", cancelling: true } }, { name: "cancelling", data: { task_id: "t-1", cancelling: false } }).tasks;
     expect(busy(kept!)).toBe(true);
+  });
+
+  it("goes back when another backend takes it over from an earlier checkpoint", () => {
+    const [moved] = fold(created, progress, listed([task({ attempt: 2, state: "queued", progress: 0 })], ["t-1"])).tasks;
+    expect(moved).toMatchObject({ attempt: 2, state: "queued", progress: 0 });
+    const again: Fact = { name: "on-progress", data: { task_id: "t-1", percent: 30, eta_s: 5 } };
+    expect(after({ backend, tasks: [moved!] }, again).tasks).toMatchObject([{ attempt: 2, state: "running", progress: 30 }]);
   });
 
   it("is not made twice when the list came before the answer to its creation", () => {

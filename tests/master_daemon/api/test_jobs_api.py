@@ -25,6 +25,7 @@ from ligan.wire.job import (
 )
 from ligan.wire.session import JobState
 from ligan.wire.task import SessionTask, Task, TaskCreated, TaskKinds, Tasks, TaskState
+from master_daemon.state import jobs
 from tests.ligan.stub import serving, stub_app
 from tests.master_daemon.running import House, Played, Stream
 
@@ -73,13 +74,13 @@ def read_task(frontend: Played, session_id: str, task_id: str) -> Task:
 
 def test_a_job_is_routed_to_only_after_it_has_answered(house: House, unready: Played) -> None:
     nonce = unready.bootstrap.nonce
-    job = house.newest("backend", house.key(unready.bootstrap.instance_id))
+    job = house.newest(house.key(unready.bootstrap.instance_id))
     assert job is not None
     assert (job.nonce, job.host, job.ready) == (nonce, None, False)
     assert slug_of(unready.cluster().post, "/on-ready", Ready(), Done) == "not-authorised"
     unready.home.register(unready.server)
     unready.home.client.post("/on-ready", Ready(), Done)
-    job = house.newest("backend", house.key(unready.bootstrap.instance_id))
+    job = house.newest(house.key(unready.bootstrap.instance_id))
     assert job is not None
     assert (job.port, job.state) == (unready.server.port, JobState.READY)
     assert job.ends_at is not None
@@ -95,7 +96,7 @@ def test_an_impostors_address_is_refused(house: House, unready: Played) -> None:
         )
     silent = registering(unready, port=server.port)
     assert slug_of(unready.cluster().post, "/register", silent, Done) == "unreachable"
-    job = house.newest("backend", house.key(unready.bootstrap.instance_id))
+    job = house.newest(house.key(unready.bootstrap.instance_id))
     assert job is not None
     assert job.host is None
 
@@ -138,14 +139,15 @@ def test_a_wrong_token_opens_nothing(house: House, unready: Played, frontend: Pl
 def test_an_ended_job_is_told_so(house: House, backend: Played) -> None:
     backend.cluster().post("/heartbeat", Heartbeat(), Done)
     parts = house.daemon.parts
-    job = house.newest("backend", house.key(backend.bootstrap.instance_id))
+    job = house.newest(house.key(backend.bootstrap.instance_id))
     assert job is not None
     parts.supervisor.end_all([job], "It reached its time limit.", parts.now())
     for path, message in (("/heartbeat", Heartbeat()), ("/on-ready", Ready()), ("/register", registering(backend))):
         with pytest.raises(Problem, match="time limit") as raised:
             backend.cluster().post(path, message, Done)
         assert raised.value.slug == "not-authorised"
-    again = house.newest("backend", house.key(backend.bootstrap.instance_id))
+    with house.daemon.database.read() as connection:
+        again = jobs.find(connection, job.nonce)
     assert again is not None
     assert again.state is JobState.ENDED
 

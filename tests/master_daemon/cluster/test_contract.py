@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from master_daemon.cluster.command import run
+from ligan.intervals import COMMAND_TIMEOUT
+from master_daemon.cluster.command import Completed, run
 from master_daemon.cluster.fake import FakeManager
+from master_daemon.cluster.fake_slurm.job import Node
+from master_daemon.cluster.fake_slurm.slurm import FakeSlurm
+from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.local import LocalManager
+from master_daemon.cluster.logs import RemoteLogs
 from master_daemon.cluster.manager import (
     JobPhase,
     JobRequest,
@@ -22,11 +31,18 @@ from master_daemon.cluster.manager import (
     SubmitRefusedError,
     SubmitUnknownError,
 )
-from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
-from tests.cluster_fixture import SlurmCluster
+from master_daemon.cluster.rest_client import RestClient
+from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm_cli import SlurmCliManager
+from master_daemon.cluster.slurm_rest import SlurmRestManager
+from master_daemon.cluster.ssh import SshRunner
+from master_daemon.ssh.connection import SshConnection
+from tests.cluster_fixture import USER, SlurmCluster
 from tests.master_daemon.cluster.jobs import ECHO, FAIL, RUN, STAY, request, status, wait_for, wait_until
 
 TOKEN = "s3cret-t0ken"
+REAL = ["local_harness", "fake_slurm_harness", "slurm_harness", "srun_harness", "ssh_harness", "rest_harness"]
+ALL = ["fake_harness", *REAL]
 
 
 class FakeMachine(FakeManager):
@@ -92,7 +108,61 @@ def slurm_harness(site: SlurmSite) -> Iterator[Harness]:
             manager.cancel(job.job_id)
 
 
-@pytest.fixture(scope="module", params=["local_harness", "fake_harness", "slurm_harness"])
+@pytest.fixture(scope="module")
+def srun_harness(site: SlurmSite) -> Iterator[Harness]:
+    manager = SlurmCliManager(site, immediate={"backend": Immediate()})
+    yield Harness(manager, request(time_limit_s=60))
+    for nonce, job in (manager.listing() or {}).items():
+        if nonce.startswith(RUN):
+            manager.cancel(job.job_id)
+
+
+@pytest.fixture(scope="module")
+def ssh_harness(slurm_cluster: SlurmCluster) -> Iterator[Harness]:
+    """From elsewhere: as the ordinary user through the login node's sshd."""
+    with closing(SshConnection(slurm_cluster.ssh)) as connection:
+        over_ssh = SshRunner(connection)
+        logs = Path(over_ssh(("pwd",)).stdout.strip()) / f"job logs {RUN} 100%j"
+        site = SlurmSite(logs, {"backend": "gpu", "frontend": "no-such-partition"}, {"backend": "gpu:1"})
+        manager = SlurmCliManager(site, over_ssh, RemoteLogs(logs, over_ssh))
+        yield Harness(manager, request(time_limit_s=60))
+        for nonce, job in (manager.listing() or {}).items():
+            if nonce.startswith(RUN):
+                manager.cancel(job.job_id)
+        over_ssh(("rm", "-r", str(logs)))
+
+
+@pytest.fixture(scope="module")
+def rest_site(slurm_cluster: SlurmCluster, site: SlurmSite) -> Iterator[SlurmSite]:
+    """For slurmrestd's user, who has to be able to write the logs; four of its jobs fill the cpu node."""
+    folder = Path(tempfile.mkdtemp(prefix="ligan logs 100%j "))
+    shutil.chown(folder, USER, USER)
+    yield replace(site, log_dir=folder, partitions={**site.partitions, "backend": "cpu"}, gres={}, cpus={"backend": 2})
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def rest_harness(slurm_cluster: SlurmCluster, rest_site: SlurmSite) -> Iterator[Harness]:
+    manager = SlurmRestManager(rest_site, RestClient(slurm_cluster.rest_url))
+    yield Harness(manager, request(time_limit_s=60))
+    for nonce, job in (manager.listing() or {}).items():
+        if nonce.startswith(RUN):
+            manager.cancel(job.job_id)
+
+
+@pytest.fixture(scope="module")
+def fake_slurm_harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    folder = tmp_path_factory.mktemp("fake slurm")
+    site = SlurmSite(folder, {"backend": "gpu", "frontend": "no-such-partition"}, extra_args={"backend": ("--mem=1G",)})
+    with FakeSlurm(folder, [Node("gpu1", "gpu", slots=4)]) as slurm:
+
+        def on_path(argv: Sequence[str], stdin: str = "", timeout_s: float = COMMAND_TIMEOUT) -> Completed:
+            return run(("env", f"PATH={slurm.environment()['PATH']}", *argv), stdin, timeout_s)
+
+        yield Harness(SlurmCliManager(site, on_path), request(time_limit_s=60))
+
+
+@pytest.fixture(scope="module", params=ALL)
 def harness(request: pytest.FixtureRequest) -> Harness:
     return request.getfixturevalue(request.param)
 
@@ -102,7 +172,7 @@ def manager(harness: Harness) -> ResourceManager:
     return harness.manager
 
 
-@pytest.fixture(scope="module", params=["local_harness", "slurm_harness"])
+@pytest.fixture(scope="module", params=REAL)
 def real_manager(request: pytest.FixtureRequest) -> ResourceManager:
     return request.getfixturevalue(request.param).manager
 
@@ -228,15 +298,25 @@ def test_a_log_is_for_its_user_alone(real_manager: ResourceManager) -> None:
 # ---- Slurm only
 
 
+@pytest.fixture(params=["slurm_cli", "slurm_rest"])
+def hasty(
+    slurm_cluster: SlurmCluster, site: SlurmSite, rest_site: SlurmSite, request: pytest.FixtureRequest
+) -> ResourceManager:
+    """A manager that waits a second for its answers."""
+    if request.param == "slurm_cli":
+        return SlurmCliManager(site, partial(run, timeout_s=1.0))
+    return SlurmRestManager(rest_site, RestClient(slurm_cluster.rest_url, timeout_s=1.0))
+
+
 def test_a_controller_without_an_answer_is_dont_know_and_a_job_it_took_is_found(
-    slurm_cluster: SlurmCluster, site: SlurmSite
+    slurm_cluster: SlurmCluster, hasty: ResourceManager
 ) -> None:
-    wanted, hasty = request(STAY), SlurmCliManager(site, partial(run, timeout_s=1.0))
+    wanted = request(STAY)
     assert hasty.listing() is not None
     controller = slurm_cluster.controller_pid
     os.kill(controller, signal.SIGSTOP)
     try:
-        with pytest.raises(SubmitUnknownError, match="no answer in time"):
+        with pytest.raises(SubmitUnknownError, match="no answer"):
             hasty.submit(wanted)
         assert hasty.listing() is None
         assert hasty.cancel("99999999") is False
@@ -254,7 +334,8 @@ def test_other_users_see_no_token_and_the_ordinary_user_needs_no_root(
 import time
 from pathlib import Path
 from master_daemon.cluster.manager import JobRequest
-from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
+from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm_cli import SlurmCliManager
 manager = SlurmCliManager(SlurmSite(Path({str(user_folder)!r}), dict(backend="gpu"), dict(backend="gpu:1")))
 job_id = manager.submit(JobRequest("user", "backend", ("sh", "-c", "id -un; hostname; cat"), "{TOKEN}", 60))
 while (job := (manager.listing() or dict()).get("user")) is None or job.phase != "ended":
@@ -278,10 +359,61 @@ def test_the_bootstrap_document_in_a_batch_script_is_hidden_from_other_users(
     assert slurm_harness.manager.cancel(job_id)
 
 
+@pytest.fixture(params=["slurm_harness", "rest_harness"])
+def slurm_manager(request: pytest.FixtureRequest) -> ResourceManager:
+    return request.getfixturevalue(request.param).manager
+
+
+def test_slurm_says_when_a_waiting_job_starts(slurm_manager: ResourceManager) -> None:
+    jobs = [request(STAY, time_limit_s=120) for _ in range(5)]
+    ids = [slurm_manager.submit(job) for job in jobs]
+    try:
+        waiting = wait_until(
+            "an expected start",
+            lambda: (job := status(slurm_manager, jobs[-1].nonce)) and job.expected_start and job,
+            timeout_s=60,
+        )
+        assert waiting.phase is JobPhase.PENDING
+        assert time.time() < waiting.expected_start < time.time() + 3600
+    finally:
+        for job_id in reversed(ids):
+            slurm_manager.cancel(job_id)
+
+
+def test_the_jobs_of_other_users_are_not_ours(slurm_harness: Harness, rest_harness: Harness) -> None:
+    """The commands run as root here, slurmrestd as the ordinary user."""
+    ours, theirs = slurm_harness.limited.nonce, rest_harness.limited.nonce
+    wait_until("its own job", lambda: status(rest_harness.manager, theirs))
+    assert status(rest_harness.manager, ours) is None
+    wait_until("its own job", lambda: status(slurm_harness.manager, ours))
+    assert status(slurm_harness.manager, theirs) is None
+
+
+def test_no_job_is_put_back_into_the_queue(slurm_harness: Harness, rest_harness: Harness) -> None:
+    for harness in (slurm_harness, rest_harness):
+        job = wait_until("a listing", lambda manager=harness.manager, job=harness.limited: status(manager, job.nonce))
+        assert " Requeue=0 " in run(["scontrol", "show", "job", job.job_id]).stdout.replace("\n", " ")
+
+
+def test_without_slurmrestd_nothing_is_known_and_nothing_is_queued(
+    slurm_cluster: SlurmCluster, rest_harness: Harness
+) -> None:
+    manager, wanted = rest_harness.manager, request(STAY)
+    slurm_cluster.control("break", "rest")
+    try:
+        assert manager.listing() is None
+        assert manager.cancel("99999999") is False
+        with pytest.raises(SubmitUnknownError):
+            manager.submit(wanted)
+    finally:
+        slurm_cluster.control("mend", "rest")
+    assert wanted.nonce not in wait_until("a good listing", manager.listing)
+
+
 # ---- last, for Slurm's shortest limit of a minute has run meanwhile
 
 
-@pytest.mark.parametrize("kind", ["local_harness", "fake_harness", "slurm_harness"])
+@pytest.mark.parametrize("kind", ALL)
 def test_at_its_time_limit_a_job_is_ended(kind: str, request: pytest.FixtureRequest) -> None:
     harness = request.getfixturevalue(kind)
     ended = wait_for(harness.manager, harness.limited.nonce, JobPhase.ENDED, timeout_s=120)

@@ -13,7 +13,7 @@ import pytest
 
 from master_daemon.cluster.job_script import free_delimiter, render_job_script
 from master_daemon.cluster.manager import JobRequest, SubmitRefusedError
-from master_daemon.cluster.slurm_cli import SlurmSite
+from master_daemon.cluster.site import SlurmSite
 
 GOLDEN = Path(__file__).parent / "golden" / "job.sh"
 SITE = SlurmSite(

@@ -11,14 +11,16 @@ import pytest
 from master_daemon.cluster import sacct, sbatch, squeue
 from master_daemon.cluster.command import CommandError, CommandMissingError, CommandTimeoutError, Completed
 from master_daemon.cluster.manager import JobPhase, JobRequest, JobStatus, SubmitRefusedError, SubmitUnknownError
-from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
+from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm_cli import SlurmCliManager
 from tests.master_daemon.cluster.jobs import request
 
-HEADER = "\x1eJOBID\x1fSTATE\x1fTIME_LEFT\x1fREASON\x1fNAME\x1f\n"
+HEADER = "\x1eJOBID\x1fSTATE\x1fTIME_LEFT\x1fSTART_TIME\x1fREASON\x1fNAME\x1f\n"
+NOW = 1_800_000_000.0
 
 
-def row(job_id: str, state: str, left: str, reason: str, name: str) -> str:
-    return "\x1e" + "".join(f"{field}\x1f" for field in (job_id, state, left, reason, name)) + "\n"
+def row(job_id: str, state: str, left: str, reason: str, name: str, start: str = "N/A") -> str:
+    return "\x1e" + "".join(f"{field}\x1f" for field in (job_id, state, left, start, reason, name)) + "\n"
 
 
 PENDING = row("7", "PENDING", "10:00", "Resources", "ligan-backend-aa")
@@ -30,22 +32,48 @@ TIMED_OUT = row("9", "TIMEOUT", "INVALID", "TimeLimit", "ligan-backend-cc")
 
 
 def test_a_listing() -> None:
-    assert squeue.parse_listing(HEADER + PENDING + RUNNING + TIMED_OUT) == {
+    assert squeue.parse_listing(HEADER + PENDING + RUNNING + TIMED_OUT, NOW) == {
         "aa": JobStatus("aa", "7", JobPhase.PENDING, "PENDING", "Resources"),
         "bb-1": JobStatus("bb-1", "8", JobPhase.RUNNING, "RUNNING", "", 598),
         "cc": JobStatus("cc", "9", JobPhase.ENDED, "TIMEOUT", "TimeLimit"),
     }
 
 
+@pytest.mark.parametrize(
+    ("state", "start", "expected"),
+    [
+        ("PENDING", "1800000060", NOW + 60),
+        ("PENDING", "1800000000", None),
+        ("PENDING", "1799999999", None),
+        ("PENDING", "N/A", None),
+        ("RUNNING", "1800000060", None),
+        ("TIMEOUT", "1800000060", None),
+    ],
+)
+def test_only_a_job_that_waits_has_an_expected_start_and_only_in_the_future(
+    state: str, start: str, expected: float | None
+) -> None:
+    listing = squeue.parse_listing(HEADER + row("7", state, "9:58", "Priority", "ligan-backend-aa", start), NOW)
+    assert listing["aa"].expected_start == expected
+
+
+def test_a_job_put_back_into_the_queue_waits_again_under_its_id() -> None:
+    names = ("8", "PENDING", "10:00", "BeginTime", "ligan-frontend-bb-1")
+    before = squeue.parse_listing(HEADER + RUNNING, NOW)["bb-1"]
+    after = squeue.parse_listing(HEADER + row(*names), NOW)["bb-1"]
+    assert (before.job_id, before.phase) == (after.job_id, JobPhase.RUNNING)
+    assert after.phase is JobPhase.PENDING
+
+
 def test_a_header_alone_is_a_good_answer() -> None:
-    assert squeue.parse_listing(HEADER) == {}
+    assert squeue.parse_listing(HEADER, NOW) == {}
 
 
 def test_jobs_of_others_are_passed_over_whatever_their_names() -> None:
     foreign = row("3_[1-5]", "PENDING", "1-00:00:00", "Priority", "sweep") + row(
         "4", "RUNNING", "0:59", "None", "a\nb|c"
     )
-    assert set(squeue.parse_listing(HEADER + foreign + PENDING)) == {"aa"}
+    assert set(squeue.parse_listing(HEADER + foreign + PENDING, NOW)) == {"aa"}
 
 
 @pytest.mark.parametrize(
@@ -61,11 +89,13 @@ def test_jobs_of_others_are_passed_over_whatever_their_names() -> None:
         HEADER + RUNNING[:10],
         HEADER + row("x", "RUNNING", "9:58", "None", "ligan-backend-aa"),
         HEADER + row("7", "RUNNING", "later", "None", "ligan-backend-aa"),
+        HEADER + row("7", "PENDING", "9:58", "None", "ligan-backend-aa", start="2027-01-15T08:00:00"),
+        HEADER + row("7", "PENDING", "9:58", "None", "ligan-backend-aa", start=""),
     ],
 )
 def test_an_answer_that_is_not_whole_is_no_answer(answer: str) -> None:
     with pytest.raises(ValueError, match="squeue"):
-        squeue.parse_listing(answer)
+        squeue.parse_listing(answer, NOW)
 
 
 def test_every_cut_through_an_answer_is_seen() -> None:
@@ -73,7 +103,7 @@ def test_every_cut_through_an_answer_is_seen() -> None:
     whole = {len(HEADER), len(HEADER + PENDING), len(answer)}
     for length in set(range(len(answer))) - whole:
         with pytest.raises(ValueError, match="squeue"):
-            squeue.parse_listing(answer[:length])
+            squeue.parse_listing(answer[:length], NOW)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +125,7 @@ def test_every_cut_through_an_answer_is_seen() -> None:
 )
 def test_of_two_jobs_with_one_nonce_the_live_or_newer_counts(rows: tuple[str, str]) -> None:
     for order in (rows, rows[::-1]):
-        assert squeue.parse_listing(HEADER + "".join(order))["aa"].job_id == "8"
+        assert squeue.parse_listing(HEADER + "".join(order), NOW)["aa"].job_id == "8"
 
 
 # ---- sbatch
@@ -162,14 +192,19 @@ class Canned:
 
     def __call__(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 0) -> Completed:
         self.calls.append(tuple(argv))
-        answers = self._answers[argv[0]]
+        answers = self._answers[command_of(argv)]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, CommandError):
             raise answer
         return answer if isinstance(answer, Completed) else Completed(answer, "")
 
     def count(self, command: str) -> int:
-        return sum(call[0] == command for call in self.calls)
+        return sum(command_of(call) == command for call in self.calls)
+
+
+def command_of(argv: Sequence[str]) -> str:
+    """The command itself, with env(1) before it or not."""
+    return next(word for word in argv if word != "env" and "=" not in word)
 
 
 NO_ACCOUNTS = "AccountingStorageType   = accounting_storage/none\n"

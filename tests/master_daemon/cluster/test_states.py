@@ -1,7 +1,7 @@
 import pytest
 
 from master_daemon.cluster.manager import JobPhase
-from master_daemon.cluster.states import PHASES, phase_of
+from master_daemon.cluster.states import FLAGS, STATES, one_state, phase_of
 
 SQUEUE_MANUAL = {
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "CONFIGURING", "COMPLETING", "DEADLINE", "FAILED", "NODE_FAIL"),
@@ -12,11 +12,11 @@ SQUEUE_MANUAL = {
 
 
 def test_every_state_of_the_manual_is_in_the_table() -> None:
-    assert set(PHASES) >= SQUEUE_MANUAL
+    assert set(STATES) >= SQUEUE_MANUAL
 
 
 def test_only_these_states_end_a_job() -> None:
-    assert {state for state, phase in PHASES.items() if phase is JobPhase.ENDED} == {
+    assert {word for word, state in STATES.items() if state.phase is JobPhase.ENDED} == {
         *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
         "TIMEOUT",
     }
@@ -34,3 +34,36 @@ def test_a_requeued_job_waits(state: str) -> None:
 
 def test_sacct_names_who_cancelled() -> None:
     assert phase_of("CANCELLED by 1000") is JobPhase.ENDED
+
+
+@pytest.mark.parametrize("state", ["CANCELLED+", "COMPLETED"])
+def test_sacct_cuts_long_words(state: str) -> None:
+    assert phase_of(state) is JobPhase.ENDED
+
+
+def test_what_ends_a_job_says_why_and_what_it_means_and_nothing_else_does() -> None:
+    for state in STATES.values():
+        assert (state.phase is JobPhase.ENDED) == bool(state.sentence) == (state.cause is not None)
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (["RUNNING"], "RUNNING"),
+        (["CANCELLED", "COMPLETING"], "COMPLETING"),
+        (["PENDING", "REQUEUED"], "REQUEUED"),
+        (["FAILED", "TELEPORTING"], "TELEPORTING"),
+        (["COMPLETED", "REQUEUED", "COMPLETING"], "COMPLETING"),
+    ],
+)
+def test_of_several_words_the_flag_counts_and_a_strange_one_most(words: list[str], state: str) -> None:
+    assert one_state(words) == state
+
+
+def test_a_job_without_a_state_is_not_understood() -> None:
+    with pytest.raises(ValueError, match="without a state"):
+        one_state([])
+
+
+def test_no_flag_ends_a_job() -> None:
+    assert {phase_of(flag) for flag in FLAGS} == {JobPhase.PENDING, JobPhase.RUNNING}

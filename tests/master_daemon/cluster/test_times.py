@@ -1,6 +1,6 @@
 import pytest
 
-from master_daemon.cluster.times import parse_duration, whole_minutes
+from master_daemon.cluster.times import expected_start, parse_duration, parse_time, whole_minutes
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,19 @@ def test_limits_are_rounded_up_to_minutes(seconds: int, minutes: int) -> None:
 def test_no_limit_is_no_limit_to_ask_for(seconds: int) -> None:
     with pytest.raises(ValueError, match="at least a second"):
         whole_minutes(seconds)
+
+
+@pytest.mark.parametrize(("text", "time"), [("1800000000", 1_800_000_000), ("N/A", None), ("Unknown", None)])
+def test_times_of_squeue(text: str, time: int | None) -> None:
+    assert parse_time(text) == time
+
+
+@pytest.mark.parametrize("text", ["", "2027-01-15T08:00:00", "-1", "1e9", "%s", "\u0661"])
+def test_a_time_in_any_other_form_is_not_guessed(text: str) -> None:
+    with pytest.raises(ValueError, match="not a Unix time"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(("start", "expected"), [(11.0, 11.0), (10.0, None), (0, None), (None, None)])
+def test_a_start_that_has_passed_is_not_expected(start: float | None, expected: float | None) -> None:
+    assert expected_start(start, now=10.0) == expected

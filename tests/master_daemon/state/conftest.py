@@ -1,4 +1,4 @@
-"""A fresh database and what tests put into it."""
+"""A fresh database of each kind, and what tests put into it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from master_daemon.state.database import Database, StoredEvent
+from master_daemon.state.dialect import database_url
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ligan.sqlite'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    setting = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
+    return database_url(setting, tmp_path).render_as_string(hide_password=False)
 
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    opened = Database(url)
-    yield opened
-    opened.close()
+    with Database(url) as opened:
+        yield opened
 
 
 @pytest.fixture

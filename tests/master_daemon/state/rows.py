@@ -8,11 +8,13 @@ from typing import Any
 from ligan.ids import new_id
 from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
 from ligan.wire.session import JobState
+from ligan.wire.task import TaskKind
 from master_daemon.state import jobs, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 
 NOW = 1_800_000_000.0
+NOOP = TaskKind(kind="noop", title="Nothing", description="", params={}, time_request_s=1)
 
 
 def new_session(database: Database) -> tuple[str, str]:
@@ -26,7 +28,7 @@ def a_job(key: str = "", **changes: Any) -> Job:
     made = Job(
         nonce=new_id(),
         role="backend" if key else "frontend",
-        session_key=key,
+        seat=key or "frontend",
         generation=1,
         instance_id=new_id("s"),
         state=JobState.READY,
@@ -45,9 +47,9 @@ def add_job(database: Database, key: str = "", **changes: Any) -> Job:
 def add_task(database: Database, key: str, job: Job | None = None, **params: Any) -> str:
     """A task of the session, delivered to `job` when there is one."""
     with database.write() as transaction:
-        task_id = tasks.add(transaction, key, "noop", params, [], NOW)
+        task_id = tasks.add(transaction, key, NOOP, params, [], NOW)
         if job is not None:
-            tasks.delivered(transaction, task_id, job.nonce)
+            tasks.place(transaction, task_id, job.nonce, NOW)
     return task_id
 
 

@@ -39,12 +39,30 @@ def test_a_key_is_no_session_id(database: Database) -> None:
 def test_who_wants_a_backend(database: Database) -> None:
     keys = [new_session(database)[1] for _ in range(3)]
     with database.write() as transaction:
-        sessions.set_wants_backend(transaction, keys[0], True)
-        sessions.set_wants_backend(transaction, keys[2], True)
-        sessions.set_wants_backend(transaction, keys[0], False)
+        sessions.want_backend(transaction, keys[2], NOW)
+        sessions.want_backend(transaction, keys[0], NOW + 1)
+        sessions.want_backend(transaction, keys[1], NOW + 2)
+        sessions.want_backend(transaction, keys[2], NOW + 3)
+        sessions.want_no_backend(transaction, keys[0])
     with database.read() as connection:
-        assert sessions.keys_that_want_a_backend(connection) == [keys[2]]
-        assert [sessions.wants_backend(connection, key) for key in keys] == [False, False, True]
+        assert list(sessions.wanting(connection).items()) == [(keys[2], NOW), (keys[1], NOW + 2)], (
+            "since it first asked"
+        )
+        assert [sessions.wants_backend(connection, key) for key in keys] == [False, True, True]
+    with database.write() as transaction:
+        sessions.want_backend(transaction, keys[0], NOW + 4)
+    with database.read() as connection:
+        assert list(sessions.wanting(connection)) == [keys[2], keys[1], keys[0]], "a place is not kept"
+
+
+def test_how_many_backends_a_user_wants(database: Database) -> None:
+    with database.write() as transaction:
+        ids = [sessions.renew(transaction, None, NOW, user) for user in ("ann", "ann", "bob", "")]
+        keys = [sessions.key_of(transaction.connection, session_id) for session_id in ids]
+        for key in keys[1:]:
+            sessions.want_backend(transaction, key, NOW)
+    with database.read() as connection:
+        assert [sessions.wanting_of_user(connection, key) for key in keys] == [1, 0, 0, 0]
 
 
 def test_meta_keeps_the_last_value(database: Database) -> None:

@@ -12,14 +12,23 @@ import pytest
 from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.wire.image import ImageRef, Origin
+from ligan.wire.job import ReportedCheckpoint
 from ligan.wire.task import Task, TaskState
-from master_daemon.state import events, images, jobs, sessions, tasks
+from master_daemon.state import attempts, events, images, jobs, sessions, tasks
 from master_daemon.state.database import Database, StoredEvent
 from master_daemon.state.jobs import Job
-from tests.master_daemon.state.rows import NOW, a_job, add_job, add_task, new_session, progressed, resulted
+from tests.master_daemon.state.rows import (
+    NOOP,
+    NOW,
+    a_job,
+    add_job,
+    add_task,
+    new_session,
+    progressed,
+    resulted,
+)
 
 BOOM = Problem("internal-error", "Boom.").document
-GONE = Problem("cancelled", "You cancelled it.").document
 
 
 @pytest.fixture
@@ -52,14 +61,15 @@ def fail(database: Database, job: Job, task_id: str, attempt: int = 1) -> None:
         tasks.fail(transaction, job, task_id, attempt, BOOM, NOW + 9)
 
 
-def test_a_new_task_waits(database: Database, key: str) -> None:
+def test_a_new_task_waits(database: Database, key: str, job: Job) -> None:
     refs = [ImageRef(image_id=new_id("i"), sha256="a" * 64, origin=Origin.UPLOAD, face=1)]
     with database.write() as transaction:
-        task_id = tasks.add(transaction, key, "similar", {"seed": 2**32, "name": "ä\0"}, refs, NOW)
+        task_id = tasks.add(transaction, key, NOOP, {"seed": 2**32, "name": "ä\0"}, refs, NOW)
+        tasks.place(transaction, task_id, job.nonce, NOW)
     task = task_of(database, key, task_id)
     assert (task.state, task.progress, task.result, task.error) == (TaskState.QUEUED, 0, None, None)
     with database.read() as connection:
-        (order,) = tasks.undelivered(connection, key)
+        (order,) = tasks.to_send(connection, job.nonce)
     assert (order.task_id, order.attempt, order.images) == (task_id, 1, refs)
     assert order.params == {"seed": 2**32, "name": "ä\0"}
 
@@ -78,12 +88,17 @@ def test_another_sessions_task_does_not_exist(database: Database, key: str) -> N
 def test_orders_come_in_the_order_of_arrival(database: Database, key: str, job: Job) -> None:
     made = [add_task(database, key, number=number) for number in range(5)]
     with database.write() as transaction:
-        tasks.delivered(transaction, made[1], job.nonce)
+        for task_id in (made[3], made[1]):
+            tasks.place(transaction, task_id, job.nonce, NOW)
+        (third, first) = (one for one in tasks.to_send(transaction.connection, job.nonce)[::-1])
+        tasks.sent(transaction, first, job.nonce)
     with database.read() as connection:
-        assert [order.task_id for order in tasks.undelivered(connection, key)] == [made[0], *made[2:]]
+        assert [first.task_id, third.task_id] == [made[1], made[3]]
+        assert [task.task_id for task in tasks.waiting(connection, key)] == [made[0], made[2], made[4]]
+        assert [order.task_id for order in tasks.to_send(connection, job.nonce)] == [made[3]]
+        assert tasks.nonces_to_send(connection) == [job.nonce]
         assert [task.task_id for task in tasks.of_session(connection, key)] == made
         assert tasks.open_count(connection, key) == 5
-        assert [tasks.holder(connection, made[0]), tasks.holder(connection, made[1])] == [None, job.nonce]
 
 
 def test_late_and_doubled_progress_changes_nothing(
@@ -147,7 +162,7 @@ def test_whose_reports_are_stale(database: Database, key: str, job: Job, publish
     strangers = [
         (add_job(database, other_key), task_id, 1),
         (add_job(database, key, generation=2), task_id, 1),
-        (replace(job, session_key=other_key), task_id, 1),
+        (replace(job, nonce=new_id()), task_id, 1),
         (job, task_id, 2),
         (job, new_id("t"), 1),
     ]
@@ -162,20 +177,22 @@ def test_whose_reports_are_stale(database: Database, key: str, job: Job, publish
     assert task_of(database, key, task_id).state is TaskState.QUEUED
 
 
-def test_a_backend_may_be_quicker_than_the_note_of_its_delivery(database: Database, key: str, job: Job) -> None:
-    task_id = add_task(database, key)
+def test_a_backend_may_be_quicker_than_the_note_that_it_has_the_order(database: Database, key: str, job: Job) -> None:
+    task_id = add_task(database, key, job)
+    with database.read() as connection:
+        (order,) = tasks.to_send(connection, job.nonce)
     finish(database, job, task_id)
     with database.write() as transaction:
-        tasks.delivered(transaction, task_id, job.nonce)
+        tasks.sent(transaction, order, job.nonce)
     assert task_of(database, key, task_id).state is TaskState.DONE
     with database.read() as connection:
-        assert tasks.undelivered(connection, key) == []
+        assert tasks.to_send(connection, job.nonce) == []
 
 
-def test_another_session_cannot_finish_what_nobody_has_yet(database: Database, key: str) -> None:
+def test_nobody_can_finish_what_is_not_placed_yet(database: Database, key: str, job: Job) -> None:
     task_id = add_task(database, key)
     with pytest.raises(Problem):
-        finish(database, add_job(database, new_session(database)[1]), task_id)
+        finish(database, job, task_id)
 
 
 def test_result_images_and_event_come_all_or_not_at_all(
@@ -198,35 +215,112 @@ def test_result_images_and_event_come_all_or_not_at_all(
     assert [event.id for event in published] == [1]
 
 
-def test_a_cancelled_task_is_told_apart_from_a_failed_one(database: Database, key: str) -> None:
-    task_id = add_task(database, key)
+@pytest.mark.parametrize("placed", [False, True])
+def test_a_cancelled_task_ends_at_once(database: Database, key: str, job: Job, placed: bool) -> None:
+    task_id = add_task(database, key, job if placed else None)
     with database.write() as transaction:
-        assert tasks.fail_undelivered(transaction, task_id, GONE, NOW)
-        assert not tasks.fail_undelivered(transaction, task_id, GONE, NOW), "it has ended already"
+        recalled = tasks.cancel(transaction, key, task_id, NOW)
+        assert tasks.cancel(transaction, key, task_id, NOW) is None, "it has ended already"
+    assert recalled is not None
+    assert (recalled.attempt, recalled.nonce) == (1, job.nonce if placed else None)
     assert task_of(database, key, task_id).state is TaskState.CANCELLED
+    with pytest.raises(Problem):
+        finish(database, job, task_id)
 
 
-def test_what_a_backend_has_is_not_undelivered(database: Database, key: str, job: Job) -> None:
-    task_id = add_task(database, key, job)
+def test_what_a_backend_has_does_not_end_with_what_waits(database: Database, key: str, job: Job) -> None:
+    held, waiting = add_task(database, key, job), add_task(database, key)
     with database.write() as transaction:
-        assert not tasks.fail_undelivered(transaction, task_id, GONE, NOW)
-        tasks.fail_all_undelivered(transaction, key, BOOM, NOW)
-    assert task_of(database, key, task_id).state is TaskState.QUEUED
+        tasks.fail_waiting(transaction, key, BOOM, NOW)
+    assert [task_of(database, key, name).state for name in (held, waiting)] == [TaskState.QUEUED, TaskState.FAILED]
 
 
-def test_a_lost_backend_takes_only_its_open_tasks_along(
+def test_tasks_of_a_lost_backend_wait_for_the_next(
     database: Database, key: str, job: Job, published: list[StoredEvent]
 ) -> None:
-    done, held, waiting = (add_task(database, key, holder) for holder in (job, job, None))
+    done, running, queued = (add_task(database, key, job) for _ in range(3))
     _, other_key = new_session(database)
     other = add_task(database, other_key, add_job(database, other_key))
     finish(database, job, done)
+    progress(database, job, running, 1, 10)
+    published.clear()
     with database.write() as transaction:
-        tasks.fail_all_of(transaction, job.nonce, BOOM, NOW)
-    states = [task_of(database, key, name).state for name in (done, held, waiting)]
-    assert states == [TaskState.DONE, TaskState.FAILED, TaskState.QUEUED]
-    assert task_of(database, other_key, other).state is TaskState.QUEUED
-    assert [event.name for event in published] == ["on-result", "on-error"]
+        tasks.lose(transaction, job.nonce, BOOM, True, NOW)
+        assert [task.task_id for task in tasks.waiting(transaction.connection)] == [running, queued]
+    assert task_of(database, key, done).state is TaskState.DONE
+    assert [task_of(database, key, name).attempt for name in (running, queued)] == [2, 2]
+    assert task_of(database, other_key, other).attempt == 1
+    assert published == [], "nothing has ended"
+    with pytest.raises(Problem):
+        finish(database, job, running)
+
+
+def test_what_ran_when_retrying_is_useless_ends(database: Database, key: str, job: Job) -> None:
+    running, queued = add_task(database, key, job), add_task(database, key, job)
+    progress(database, job, running, 1, 10)
+    with database.write() as transaction:
+        tasks.lose(transaction, job.nonce, BOOM, False, NOW)
+    assert [task_of(database, key, name).state for name in (running, queued)] == [TaskState.FAILED, TaskState.QUEUED]
+
+
+@pytest.mark.parametrize("checkpoints", [False, True])
+def test_a_task_under_which_every_backend_ends_is_given_up_unless_it_gets_on(
+    database: Database, key: str, checkpoints: bool
+) -> None:
+    task_id = add_task(database, key)
+    for attempt in range(1, tasks.MAX_LOSSES + 1):
+        job = add_job(database, key, generation=attempt)
+        with database.write() as transaction:
+            tasks.place(transaction, task_id, job.nonce, NOW)
+        progress(database, job, task_id, 1, 10, attempt)
+        with database.write() as transaction:
+            if checkpoints:
+                report = ReportedCheckpoint(task_id=task_id, attempt=attempt, seq=1, sha256=f"{attempt:064x}")
+                tasks.checkpoint(transaction, job, report)
+            tasks.lose(transaction, job.nonce, BOOM, True, NOW)
+    assert task_of(database, key, task_id).state is (TaskState.QUEUED if checkpoints else TaskState.FAILED)
+    with database.read() as connection:
+        assert [one.outcome for one in attempts.of(connection, task_id)][:2] == ["lost", "lost"]
+
+
+def test_only_what_is_queued_is_taken_back(database: Database, key: str, job: Job) -> None:
+    running, queued = add_task(database, key, job), add_task(database, key, job)
+    progress(database, job, running, 1, 10)
+    with database.write() as transaction:
+        (back,) = tasks.take_back(transaction, job.nonce, NOW)
+    assert (back.task_id, back.attempt, back.nonce) == (queued, 1, job.nonce)
+    with database.read() as connection:
+        assert [task.task_id for task in tasks.waiting(connection)] == [queued]
+    with pytest.raises(Problem):
+        progress(database, job, queued, 1, 10)
+    finish(database, job, running)
+
+
+def test_the_next_attempt_resumes_from_the_checkpoint(database: Database, key: str, job: Job) -> None:
+    task_id = add_task(database, key, job)
+    report = ReportedCheckpoint(task_id=task_id, attempt=1, seq=1, sha256="c" * 64)
+    with database.write() as transaction:
+        tasks.checkpoint(transaction, job, report)
+        assert tasks.may_read(transaction.connection, job.nonce, "c" * 64)
+        tasks.lose(transaction, job.nonce, BOOM, True, NOW)
+    successor = add_job(database, key, generation=2)
+    with database.write() as transaction:
+        with pytest.raises(Problem):
+            tasks.checkpoint(transaction, job, report)
+        tasks.place(transaction, task_id, successor.nonce, NOW)
+        (order,) = tasks.to_send(transaction.connection, successor.nonce)
+        assert not tasks.may_read(transaction.connection, job.nonce, "c" * 64)
+    assert (order.attempt, order.checkpoint) == (2, "c" * 64)
+
+
+def test_an_order_that_its_backend_refuses_ends(database: Database, key: str, job: Job) -> None:
+    task_id = add_task(database, key, job)
+    with database.write() as transaction:
+        (order,) = tasks.to_send(transaction.connection, job.nonce)
+        tasks.refuse(transaction, order, "another", BOOM, NOW)
+        assert tasks.open_count(transaction.connection, key) == 1
+        tasks.refuse(transaction, order, job.nonce, BOOM, NOW)
+    assert task_of(database, key, task_id).error == BOOM
 
 
 def test_everything_survives_a_restart(url: str) -> None:
@@ -244,7 +338,7 @@ def test_everything_survives_a_restart(url: str) -> None:
         assert (tasks.of_session(connection, key), events.since(connection, key, 0)) == before
         assert sessions.key_of(connection, session_id) == key
         assert jobs.live(connection) == [job]
-        assert [order.task_id for order in tasks.undelivered(connection, key)] == [waiting]
+        assert [task.task_id for task in tasks.waiting(connection, key)] == [waiting]
     progress(second, job, running, 4, 30)
     assert task_of(second, key, running).progress == 40, "late reports stay late"
     finish(second, job, running)

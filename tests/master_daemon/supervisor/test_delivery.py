@@ -17,6 +17,7 @@ from ligan.wire.session import JobState
 from ligan.wire.task import TaskAccepted
 from master_daemon.state import tasks
 from master_daemon.state.database import Database
+from master_daemon.state.jobs import Job
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
@@ -51,7 +52,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def delivery(database: Database) -> Delivery:
-    return Delivery(database, Lines(Launcher(Settings(), b"s" * 32, "http://127.0.0.1:1")), lambda: NOW)
+    return Delivery(database, Lines(Launcher(Settings(), b"s" * 32, "http://127.0.0.1:1")), Settings(), lambda: NOW)
 
 
 @pytest.fixture
@@ -66,45 +67,45 @@ def server(backend: Backend) -> Iterator[Server]:
         backend.open.set()
 
 
-def session_at(database: Database, server: Server, state: JobState = JobState.READY) -> str:
+def backend_at(database: Database, server: Server, state: JobState = JobState.READY) -> Job:
+    """A session's backend that listens there."""
     _, key = new_session(database)
-    add_job(database, key, state=state, host="127.0.0.1", port=server.port)
-    return key
+    return add_job(database, key, state=state, host="127.0.0.1", port=server.port)
 
 
-def undelivered(database: Database, key: str) -> int:
+def unsent(database: Database, job: Job) -> int:
     with database.read() as connection:
-        return len(tasks.undelivered(connection, key))
+        return len(tasks.to_send(connection, job.nonce))
 
 
 def test_tasks_arrive_in_order_and_once(
     database: Database, delivery: Delivery, backend: Backend, server: Server
 ) -> None:
-    key = session_at(database, server)
-    sent = [add_task(database, key) for _ in range(3)]
-    delivery.deliver(key)
-    delivery.deliver(key)
+    job = backend_at(database, server)
+    sent = [add_task(database, job.seat, job) for _ in range(3)]
+    delivery.deliver(job.nonce)
+    delivery.deliver(job.nonce)
     assert backend.taken == sent
-    assert undelivered(database, key) == 0
+    assert unsent(database, job) == 0
 
 
 def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_another(
     database: Database, delivery: Delivery, backend: Backend, server: Server
 ) -> None:
-    stuck = session_at(database, server)
-    waiting = add_task(database, stuck)
+    stuck = backend_at(database, server)
+    waiting = add_task(database, stuck.seat, stuck)
     backend.open.clear()
-    delivery.deliver_all()
+    delivery.deliver_all(NOW)
     assert backend.asked.wait(20)
-    delivery.deliver_all()  # a round is under way: nothing piles up behind it
+    delivery.deliver_all(NOW)  # a round is under way: nothing piles up behind it
     other = Backend()
     with serving(other.app) as elsewhere:
-        key = session_at(database, elsewhere)
-        sent = add_task(database, key)
-        delivery.deliver(key)
+        job = backend_at(database, elsewhere)
+        sent = add_task(database, job.seat, job)
+        delivery.deliver(job.nonce)
     assert (other.taken, backend.taken) == ([sent], [])
     backend.open.set()
-    wait_until(lambda: undelivered(database, stuck) == 0, "the task to arrive after all")
+    wait_until(lambda: unsent(database, stuck) == 0, "the task to arrive after all")
     assert backend.taken == [waiting]
 
 
@@ -112,20 +113,20 @@ def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_anot
 def test_nothing_is_sent_to_a_backend_that_is_not_ready(
     database: Database, delivery: Delivery, server: Server, state: JobState
 ) -> None:
-    key = session_at(database, server, state)
-    add_task(database, key)
-    delivery.deliver(key)
+    job = backend_at(database, server, state)
+    add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
     with database.read() as connection:
-        assert tasks.keys_to_deliver(connection) == []
-    assert undelivered(database, key) == 1
+        assert tasks.nonces_to_send(connection) == []
+    assert unsent(database, job) == 1
 
 
 def test_the_longest_wait_comes_first(database: Database, server: Server) -> None:
-    first, second = session_at(database, server), session_at(database, server)
-    for key in (second, first, second):
-        add_task(database, key)
+    first, second = backend_at(database, server), backend_at(database, server)
+    for job in (second, first, second):
+        add_task(database, job.seat, job)
     with database.read() as connection:
-        assert tasks.keys_to_deliver(connection) == [second, first]
+        assert tasks.nonces_to_send(connection) == [second.nonce, first.nonce]
 
 
 def test_a_fault_of_a_round_is_logged_and_the_next_round_goes_on(
@@ -136,28 +137,29 @@ def test_a_fault_of_a_round_is_logged_and_the_next_round_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sent = add_task(database, session_at(database, server))
-    monkeypatch.setattr(delivery, "deliver", lambda key: 1 / 0)
-    delivery.deliver_all()
+    job = backend_at(database, server)
+    sent = add_task(database, job.seat, job)
+    monkeypatch.setattr(delivery, "deliver", lambda nonce: 1 / 0)
+    delivery.deliver_all(NOW)
     wait_until(lambda: caplog.records, "the fault in the log")
     assert caplog.records[0].exc_info
     monkeypatch.undo()
-    wait_until(lambda: (delivery.deliver_all(), backend.taken)[1], "the next round")
+    wait_until(lambda: (delivery.deliver_all(NOW), backend.taken)[1], "the next round")
     assert backend.taken == [sent]
 
 
 def test_while_one_waits_for_a_backend_others_leave_their_tasks_to_it(
     database: Database, delivery: Delivery, backend: Backend, server: Server
 ) -> None:
-    key = session_at(database, server)
+    job = backend_at(database, server)
     backend.open.clear()
-    sent = [add_task(database, key)]
-    waiting = threading.Thread(target=delivery.deliver, args=(key,))
+    sent = [add_task(database, job.seat, job)]
+    waiting = threading.Thread(target=delivery.deliver, args=(job.nonce,))
     waiting.start()
     assert backend.asked.wait(20)
     for _ in range(3):
-        sent.append(add_task(database, key))
-        delivery.deliver(key)  # returns although the backend answers nobody
+        sent.append(add_task(database, job.seat, job))
+        delivery.deliver(job.nonce)  # returns although the backend answers nobody
     assert backend.taken == []
     backend.open.set()
     waiting.join(20)
@@ -166,6 +168,6 @@ def test_while_one_waits_for_a_backend_others_leave_their_tasks_to_it(
 
 def test_nothing_is_kept_of_sessions_that_are_served(database: Database, delivery: Delivery, server: Server) -> None:
     for _ in range(20):
-        delivery.deliver(session_at(database, server))
+        delivery.deliver(backend_at(database, server).nonce)
     gc.collect()
     assert len(delivery._turns) == 0

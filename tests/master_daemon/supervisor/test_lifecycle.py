@@ -8,17 +8,23 @@ from typing import Any
 
 import pytest
 
-from ligan.intervals import COMMAND_TIMEOUT, CONTACT_LOST, GONE_POLLS, STARTUP_DEADLINE
+from ligan.intervals import COMMAND_TIMEOUT, CONTACT_LOST, GONE_POLLS, HUNG, NEVER_STARTS, STARTUP_DEADLINE
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import JobPhase, JobStatus
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import lifecycle
-from master_daemon.supervisor.lifecycle import Action, Observation, Sight, Step, step
+from master_daemon.supervisor.lifecycle import Action, Sight, Sighting, Step
 from tests.master_daemon.state.rows import NOW, a_job
 
 S, P = JobState, JobPhase
 UNKNOWN, MISSING = Sight.UNKNOWN, Sight.MISSING
 GRACE = 2 * COMMAND_TIMEOUT
+Observation = JobStatus | Sight
+
+
+def step(job: Job, observation: Observation, now: float) -> Step:
+    """The scheduler was asked just now, by a daemon that has been listening for long."""
+    return lifecycle.step(job, Sighting(observation, now, 0.0), now)
 
 
 def job_in(state: JobState, **changes: Any) -> Job:
@@ -42,8 +48,8 @@ PENDING, RUNNING, ENDED = listed(P.PENDING), listed(P.RUNNING), listed(P.ENDED)
 @pytest.mark.parametrize(
     ("state", "observation", "later", "expected", "action"),
     [
-        (S.REQUESTED, UNKNOWN, 0, S.SUBMITTING, Action.SUBMIT),
-        (S.REQUESTED, MISSING, 0, S.SUBMITTING, Action.SUBMIT),
+        (S.REQUESTED, UNKNOWN, 9999, S.REQUESTED, Action.NOTHING),
+        (S.REQUESTED, MISSING, 9999, S.REQUESTED, Action.NOTHING),
         (S.SUBMITTING, UNKNOWN, 9999, S.SUBMITTING, Action.NOTHING),
         (S.SUBMITTING, MISSING, 0, S.SUBMITTING, Action.NOTHING),
         (S.SUBMITTING, PENDING, 0, S.PENDING, Action.NOTHING),
@@ -60,10 +66,12 @@ PENDING, RUNNING, ENDED = listed(P.PENDING), listed(P.RUNNING), listed(P.ENDED)
         (S.STARTING, RUNNING, STARTUP_DEADLINE, S.ENDED, Action.CANCEL),
         (S.STARTING, MISSING, 0, S.STARTING, Action.NOTHING),
         (S.STARTING, PENDING, 0, S.STARTING, Action.NOTHING),
+        (S.STARTING, PENDING, 1, S.ENDED, Action.CANCEL),
         (S.STARTING, ENDED, 0, S.ENDED, Action.NOTHING),
         (S.READY, UNKNOWN, 99999, S.READY, Action.NOTHING),
         (S.READY, MISSING, 99999, S.READY, Action.NOTHING),
         (S.READY, PENDING, 0, S.READY, Action.NOTHING),
+        (S.READY, PENDING, 1, S.ENDED, Action.CANCEL),
         (S.READY, RUNNING, 99999, S.READY, Action.NOTHING),
         (S.READY, ENDED, 0, S.ENDED, Action.NOTHING),
         (S.DRAINING, UNKNOWN, 99999, S.DRAINING, Action.NOTHING),
@@ -72,15 +80,15 @@ PENDING, RUNNING, ENDED = listed(P.PENDING), listed(P.RUNNING), listed(P.ENDED)
         (S.ENDED, UNKNOWN, 99999, S.ENDED, Action.NOTHING),
         (S.ENDED, MISSING, 99999, S.ENDED, Action.NOTHING),
         (S.ENDED, ENDED, 0, S.ENDED, Action.NOTHING),
-        (S.ENDED, PENDING, 0, S.ENDED, Action.CANCEL),
-        (S.ENDED, RUNNING, 0, S.ENDED, Action.CANCEL),
+        (S.ENDED, PENDING, 0, S.ENDED, Action.NOTHING),
+        (S.ENDED, RUNNING, 0, S.ENDED, Action.NOTHING),
     ],
 )
 def test_one_step(state: JobState, observation: Observation, later: float, expected: JobState, action: Action) -> None:
     taken = step(job_in(state), observation, NOW + later)
     assert (taken.job.state, taken.action) == (expected, action)
     assert (taken.job.ended_at is not None) == (expected is S.ENDED)
-    assert taken.job.reason or expected in (state, S.SUBMITTING)
+    assert taken.job.reason or expected is state
 
 
 @pytest.mark.parametrize("observation", [UNKNOWN, MISSING, PENDING, RUNNING, ENDED])
@@ -108,7 +116,8 @@ def test_gone_takes_several_good_listings(state: JobState) -> None:
     over = polls(job, *[MISSING] * GONE_POLLS, now=NOW + 1)
     assert (over.state, over.ended_at) == (S.ENDED, NOW + 1)
     assert polls(job, *[MISSING, UNKNOWN] * (GONE_POLLS - 1), now=NOW + 1).live, "don't-know does not count"
-    assert polls(job, *[MISSING, PENDING] * 9, now=NOW + 1).live, "listed again starts the count again"
+    seen = PENDING if state is S.PENDING else RUNNING
+    assert polls(job, *[MISSING, seen] * 9, now=NOW + 1).live, "listed again starts the count again"
 
 
 @pytest.mark.parametrize("state", [S.STARTING, S.READY])
@@ -133,20 +142,6 @@ def test_what_the_scheduler_says_is_kept_in_plain_words() -> None:
     assert over.reason == "It needed more memory than it was given."
 
 
-@pytest.mark.parametrize(
-    ("state", "reason", "words"),
-    [
-        ("CANCELLED by 1000", "", "It was cancelled."),
-        ("CANCELLED+", "None", "It was cancelled."),
-        ("TIMEOUT", "TimeLimit", "It reached its time limit. (TimeLimit)"),
-        ("FAILED", "NonZeroExitCode", "It failed; the job's log says why. (NonZeroExitCode)"),
-        ("SPECIAL_EXIT", "", "It ended (SPECIAL_EXIT)."),
-    ],
-)
-def test_end_reasons(state: str, reason: str, words: str) -> None:
-    assert lifecycle.end_reason(listed(P.ENDED, state, reason=reason)) == words
-
-
 def test_the_time_limit_does_not_tremble() -> None:
     job = step(job_in(S.PENDING), listed(P.RUNNING, remaining_s=3600), NOW).job
     assert job.ends_at == NOW + 3600
@@ -156,12 +151,60 @@ def test_the_time_limit_does_not_tremble() -> None:
 
 
 def test_registration_and_readiness() -> None:
-    job = lifecycle.registered(job_in(S.PENDING), "gpu-1", 4242, 3600, NOW + 5)
+    job = lifecycle.registered(job_in(S.PENDING), "gpu-1", 4242, "77", 3600, NOW + 5)
     assert (job.state, job.url, job.started_at, job.heard_at) == (S.STARTING, "http://gpu-1:4242", NOW + 5, NOW + 5)
+    assert job.job_id == "77", "the job itself knows its number"
     ready = lifecycle.ready(job, NOW + 9)
     assert (ready.state, ready.ready_at, ready.reason) == (S.READY, NOW + 9, "")
-    again = lifecycle.registered(lifecycle.ready(ready, NOW + 20), "gpu-2", 1, 3600, NOW + 30)
+    again = lifecycle.registered(lifecycle.ready(ready, NOW + 20), "gpu-2", 1, "78", 3600, NOW + 30)
     assert (again.state, again.ready_at, again.url) == (S.READY, NOW + 9, "http://gpu-2:1")
+
+
+def test_draining_is_not_undone() -> None:
+    drains = lifecycle.draining(job_in(S.READY), "Its successor has taken over.", NOW + 5)
+    assert (drains.state, drains.draining_at) == (S.DRAINING, NOW + 5)
+    assert lifecycle.ready(drains, NOW + 6) == drains
+    assert lifecycle.registered(drains, "gpu-1", 1, None, 60, NOW + 6).state is S.DRAINING
+    waits = job_in(S.PENDING)
+    assert lifecycle.draining(waits, "", NOW) == waits
+
+
+@pytest.mark.parametrize("state", [S.READY, S.DRAINING])
+def test_a_job_that_hangs_has_ended(state: JobState) -> None:
+    job = job_in(state, heard_at=NOW)
+    assert step(job, RUNNING, NOW + HUNG - 1).job.live
+    hung = step(job, RUNNING, NOW + HUNG)
+    assert (hung.job.state, hung.action) == (S.ENDED, Action.CANCEL)
+    deaf = Sighting(RUNNING, NOW + HUNG, listening_since=NOW + HUNG - 1)
+    assert lifecycle.step(job, deaf, NOW + HUNG).job.live, "the daemon itself did not listen"
+    assert step(job, UNKNOWN, NOW + 99 * HUNG).job.live
+
+
+def test_a_daemon_that_was_away_takes_nobody_for_gone() -> None:
+    job, away = job_in(S.READY, heard_at=NOW), NOW + 99999
+    for since, lives in ((away, True), (away - CONTACT_LOST, False)):
+        for _ in range(GONE_POLLS):
+            job = lifecycle.step(job, Sighting(MISSING, away, since), away).job
+        assert job.live is lives
+
+
+def test_a_listing_that_was_asked_for_before_the_job_started_is_old() -> None:
+    job = job_in(S.STARTING, started_at=NOW)
+    assert lifecycle.step(job, Sighting(PENDING, NOW - 1, 0.0), NOW + 1).job.live
+    assert step(replace(job, heard_at=NOW), PENDING, NOW + 1).job.live, "its own word is newer"
+
+
+def test_what_can_never_start_is_given_up() -> None:
+    never = listed(P.PENDING, reason="BadConstraints")
+    assert step(job_in(S.PENDING), never, NOW + NEVER_STARTS - 1).job.live
+    given_up = step(job_in(S.PENDING), never, NOW + NEVER_STARTS)
+    assert (given_up.job.state, given_up.action) == (S.ENDED, Action.CANCEL)
+
+
+def test_an_expected_start_is_shown_while_it_waits() -> None:
+    waits = step(job_in(S.PENDING), listed(P.PENDING, expected_start=NOW + 240), NOW).job
+    assert waits.expected_start == NOW + 240
+    assert step(waits, RUNNING, NOW + 9).job.expected_start is None
 
 
 # Any sequence ------------------------------------------------------------------------------------------------------
@@ -174,20 +217,20 @@ ORDER = [S.REQUESTED, S.SUBMITTING, S.PENDING, S.STARTING, S.READY, S.ENDED]
 def test_no_sequence_of_observations_turns_a_life_round(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(50):
-        job, now, submits, misses = a_job("key", state=S.REQUESTED), NOW, 0, 0
+        job, now, misses = lifecycle.submitting(a_job("key", state=S.REQUESTED), NOW), NOW, 0
         for _ in range(rng.randrange(60)):
             now += rng.choice((0.0, 1.0, 5.0, 60.0, 400.0))
             seen = rng.choice(SIGHTS)
             taken = step(job, seen, now)
             misses = misses + 1 if seen is MISSING else 0 if isinstance(seen, JobStatus) else misses
-            submits += taken.action is Action.SUBMIT
             assert ORDER.index(taken.job.state) >= ORDER.index(job.state)
             if taken.job.state is S.ENDED and job.live:
                 overdue = job.state in (S.SUBMITTING, S.PENDING, S.STARTING) and "ready within" in taken.job.reason
-                assert seen is ENDED or misses >= GONE_POLLS or overdue
+                hung = seen in (RUNNING, SIGHTS[-1]) and "heard" in taken.job.reason
+                requeued = seen is PENDING and "back into its queue" in taken.job.reason
+                assert seen is ENDED or misses >= GONE_POLLS or overdue or hung or requeued
             if not job.live:
                 assert taken.job == job
             if rng.random() < 0.1 and taken.job.state is S.STARTING:
                 taken = Step(lifecycle.ready(taken.job, now))
             job = replace(taken.job, heard_at=now) if rng.random() < 0.2 and taken.job.live else taken.job
-        assert submits <= 1

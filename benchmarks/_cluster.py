@@ -1,0 +1,140 @@
+"""The real test cluster for benchmarks: the daemon as its ordinary user starts it, and what the scheduler counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from _report import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+from tests.cluster_fixture import SCRIPT, USER, SlurmCluster
+from tests.system.running import System, ligan_up
+
+Site = Mapping[str, Mapping[str, Any]]
+"""Sections of a site file."""
+_COUNT = re.compile(r"^\s+(\S+)\s+\(\s*\d+\)\s+count:(\d+)", re.MULTILINE)
+_ROOM = "bench"
+
+
+class Cluster(SlurmCluster):
+    """The cluster that is up. Jobs are the ordinary user's; the caller is root."""
+
+    @contextmanager
+    def user_folder(self) -> Iterator[Path]:
+        """A fresh folder of the ordinary user that all nodes see."""
+        folder = Path(tempfile.mkdtemp(prefix="ligan-bench-"))
+        try:
+            shutil.chown(folder, USER, USER)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def only_its_jobs(self) -> Iterator[None]:
+        """Cancel every job that the block left behind, whatever ended it, and wait for its end."""
+        before = self.job_ids()
+        try:
+            yield
+        finally:
+            left = self.job_ids() - before
+            if left:
+                subprocess.run(["scancel", *left], check=False)
+            deadline = time.monotonic() + 30
+            while self.job_ids() - before and time.monotonic() < deadline:
+                time.sleep(0.1)
+
+    def job_ids(self) -> set[str]:
+        """Jobs of the ordinary user that have not ended."""
+        argv = ["squeue", "--noheader", f"--user={USER}", "--format=%i"]
+        return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+
+    @contextmanager
+    def ligan(self, site: Site) -> Iterator[System]:
+        """`ligan up` by the ordinary user on the login node, with `site` over what the cluster needs."""
+        *environment, python = self.user_python()
+        with self.user_folder() as folder, self.only_its_jobs():
+            file = folder / "site.toml"
+            file.write_text(_toml(_merged(self._site(environment, python), site)))
+            file.chmod(0o644)
+            command = self.user_argv(*environment, python, "-m", "ligan")
+            with ligan_up(folder / "state", "--config", str(file), command=command) as system:
+                yield system
+
+    def _site(self, environment: list[str], python: str) -> Site:
+        job = {"python": python, "prefix": environment}
+        return {
+            "daemon": {"resource_manager": "slurm_cli", "cluster_host": self.login_address},
+            "frontend": {"partition": "cpu", "time_limit": 3600, **job},
+            "backend": {"partition": "gpu", "gres": "gpu:1", "cpus": 1, "time_limit": 1800, "engine": "fake", **job},
+        }
+
+    @contextmanager
+    def roomy_partition(self) -> Iterator[str]:
+        """A partition for as long as the block: all nodes, and many jobs for each core."""
+        words = [f"PartitionName={_ROOM}", "Nodes=ALL", "OverSubscribe=FORCE:16", "MaxTime=60"]
+        subprocess.run(["scontrol", "create", *words], check=True, capture_output=True)
+        try:
+            yield _ROOM
+        finally:
+            subprocess.run(["scontrol", "delete", f"PartitionName={_ROOM}"], check=False, capture_output=True)
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Bring the test cluster up, or use the one that is up, which then stays.
+
+    Exits with a sentence where this machine cannot have one.
+    """
+    if os.geteuid() != 0:
+        raise SystemExit("Only root can start the Slurm test cluster (slurm/test-cluster): use sudo.")
+    was_up = subprocess.run([SCRIPT, "status"], capture_output=True).returncode == 0
+    up = subprocess.run([SCRIPT, "up", "--user", USER], capture_output=True, text=True)
+    if up.returncode:
+        raise SystemExit(f"There is no Slurm test cluster here: {up.stderr.strip()}")
+    try:
+        yield Cluster(_environment())
+    finally:
+        if not was_up:
+            subprocess.run([SCRIPT, "down"], check=True)
+
+
+def rpcs() -> tuple[int, dict[str, int]]:
+    """Calls to slurmctld since it counts: those of the ordinary user, and all by type. sdiag(1)."""
+    said = subprocess.run(["sdiag"], capture_output=True, text=True, check=True).stdout
+    types, _, users = said.partition("Remote Procedure Call statistics by user")
+    return dict(_counts(users)).get(USER, 0), dict(_counts(types))
+
+
+def _counts(text: str) -> list[tuple[str, int]]:
+    return [(name, int(count)) for name, count in _COUNT.findall(text)]
+
+
+def _environment() -> dict[str, str]:
+    text = subprocess.run([SCRIPT, "env"], check=True, capture_output=True, text=True).stdout
+    return dict(word.split("=", 1) for word in shlex.split(text))
+
+
+def _merged(base: Site, over: Site) -> Site:
+    return {name: {**base.get(name, {}), **over.get(name, {})} for name in {**base, **over}}
+
+
+def _toml(site: Site) -> str:
+    """JSON's scalars and arrays are TOML's, too."""
+    sections = (
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+        for name, section in site.items()
+    )
+    return "\n".join(sections)

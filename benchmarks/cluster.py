@@ -1,0 +1,182 @@
+"""LiGAN on a real Slurm cluster beside its peers, all in the same run, all as the same ordinary user.
+
+    sudo benchmarks/cluster.py [--json] [--only start|warm|rpcs] [--quick]
+
+start   from asking for a job to its first answer, on an idle cluster, with the manager itself running before.
+        LiGAN: `POST start-of-interaction` to the page's `on-ready`, with an engine that needs no torch (peers' workers
+        are empty, too), and, apart, with the face model. Peers: asking for one worker to its first trivial result.
+        Floor: bare `sbatch` of a shell line that calls back. Goal: the lowest of all managers.
+warm    a no-op task from submit to result, with everything running. LiGAN: `POST tasks` to the `on-result` event,
+        through the public port and every hop; peers: the call and its result. Goals: 0.5 of Parsl's, 0.1 of dask's.
+rpcs    calls to slurmctld a minute (sdiag) while 1, 10 and 50 sessions have ready backends, and in a session's whole
+        life besides. Goals: flat, and at most 3.
+
+Peers are installed on first use under build/peers, with settings that favour them; `what` names version and settings.
+One that cannot be installed is left out, and the table says why. It needs root on Debian 12 for slurm/test-cluster,
+which is started if it is down, and ends every job that it started, on Ctrl-C too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from _cluster import Cluster, Site, cluster, rpcs
+from _peers import PEERS, LeftOutError, Peer, install, run
+from _report import Figures, machine, parser_of, show, summary, timed
+from _visitor import Visitor
+
+from ligan.page import Page
+
+_GPUS = 3
+"""Starts with one daemon: each keeps its GPU, and the test cluster has four."""
+_AT_ONCE = 5
+"""Sessions that ask for their backend together in `rpcs`; more would only wait for this machine's cores."""
+_QUESTIONS = ("INFO", "PING", "STATS", "REQUEST_CONFIG", "COMPLETE", "MESSAGE_", "REQUEST_STEP_")
+"""Kinds of calls that nobody asked for a job's sake: listings, and what nodes say of themselves."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often everything is done."""
+
+    starts: int
+    warm: int
+    window_s: float
+    crowds: tuple[int, ...]
+
+
+FULL = Effort(starts=9, warm=300, window_s=60, crowds=(1, 10, 50))
+QUICK = Effort(starts=2, warm=50, window_s=15, crowds=(1, 5))
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--only", choices=list(PARTS), help="one of the parts")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, to see that everything works")
+    arguments = parser.parse_args()
+    effort = QUICK if arguments.quick else FULL
+    figures: Figures = {}
+    with cluster() as slurm:
+        figures["machine"] = machine(slurm=True)
+        for name, part in PARTS.items():
+            if arguments.only in (None, name):
+                figures |= part(slurm, effort)
+    show(figures, arguments.json)
+
+
+# ---- start and warm: side by side ------------------------------------------------------------------------------------
+
+
+def start(slurm: Cluster, effort: Effort) -> Figures:
+    rows = {"LiGAN": _own(slurm, effort.starts, 0, "fake")}
+    rows |= {peer.name: _peer(peer, slurm, effort.starts, 1) for peer in PEERS}
+    rows["LiGAN, face model"] = _own(slurm, min(effort.starts, 3), 0, "appearance")
+    return {"start": rows, "start_over_bare": _over(rows, "start_ms", "bare sbatch")}
+
+
+def warm(slurm: Cluster, effort: Effort) -> Figures:
+    rows = {"LiGAN": _own(slurm, 1, effort.warm, "fake")}
+    with_warm = (peer for peer in PEERS if peer.name in ("dask-jobqueue", "Parsl"))
+    rows |= {peer.name: _peer(peer, slurm, 1, effort.warm) for peer in with_warm}
+    return {"warm": rows, "warm_over_Parsl": _over(rows, "warm_ms", "Parsl")}
+
+
+def _own(slurm: Cluster, starts: int, warm: int, engine: str) -> Figures:
+    site: Site = {"backend": {"engine": engine}}
+    readies: list[float] = []
+    trips: list[float] = []
+    while len(readies) < starts:
+        with slurm.ligan(site) as system:
+            for _ in range(min(_GPUS, starts - len(readies))):
+                page = Page(system.url)
+                readies.append(timed(page.wait_ready))
+            trips = _round_trips(page, warm)
+    figures: Figures = {"what": f"engine {engine}", "start_ms": summary(readies, 1)}
+    return figures | ({"warm_ms": summary(trips)} if trips else {})
+
+
+def _round_trips(page: Page, count: int) -> list[float]:
+    if not count:
+        return []
+    visitor = Visitor(page)
+    try:
+        for _ in range(10):
+            visitor.round_trip()  # connections and caches of every hop
+        return [visitor.round_trip() for _ in range(count)]
+    finally:
+        visitor.close()
+
+
+def _peer(peer: Peer, slurm: Cluster, starts: int, warm: int) -> Figures:
+    try:
+        install(peer)
+        return run(peer, slurm, starts, warm)
+    except LeftOutError as error:
+        return {"what": str(error)}
+
+
+def _over(rows: Figures, figure: str, reference: str) -> Figures:
+    """Medians over that of `reference`."""
+    medians = {name: row[figure]["median"] for name, row in rows.items() if figure in row}
+    if reference not in medians:
+        return {}
+    return {name: round(median / medians[reference], 2) for name, median in medians.items()}
+
+
+# ---- calls to the scheduler ------------------------------------------------------------------------------------------
+
+
+def scheduler_calls(slurm: Cluster, effort: Effort) -> Figures:
+    """Calls a minute at each size of the crowd, and those of a session's life."""
+    rows: Figures = {}
+    with slurm.roomy_partition() as room:
+        site: Site = {"backend": {"partition": room, "gres": "", "idle_release_s": 3600}}
+        _, before = rpcs()
+        with slurm.ligan(site) as system:
+            pages: list[Page] = []
+            for size in effort.crowds:
+                pages += _ready_pages(system.url, size - len(pages))
+                rows[str(size)] = _calls_in(effort.window_s)
+        _, after = rpcs()
+    asked = {name: count - before.get(name, 0) for name, count in after.items() if _is_asked(name)}
+    asked = {name: count for name, count in asked.items() if count}
+    sessions = effort.crowds[-1]
+    life = {"calls_in_a_session_s_life": round(sum(asked.values()) / (sessions + 1), 2), "by_kind": asked}
+    return {"rpcs_a_minute": rows, "life_of_a_session": life}
+
+
+def _ready_pages(url: str, count: int) -> list[Page]:
+    def ready(_: int) -> Page:
+        page = Page(url)
+        page.wait_ready()
+        return page
+
+    with ThreadPoolExecutor(_AT_ONCE) as together:
+        return list(together.map(ready, range(count)))
+
+
+def _calls_in(window_s: float) -> Figures:
+    time.sleep(6)  # until the last start's own listings are over: a busy poll follows within 5 s
+    ours, kinds = rpcs()
+    time.sleep(window_s)
+    ours_then, kinds_then = rpcs()
+    changed = {name: count - kinds.get(name, 0) for name, count in kinds_then.items() if "INFO" in name}
+    return {
+        "a_minute": round((ours_then - ours) * 60 / window_s, 1),
+        "listings": {name: count for name, count in changed.items() if count},
+        "window_s": window_s,
+    }
+
+
+def _is_asked(kind: str) -> bool:
+    return not any(word in kind for word in _QUESTIONS)
+
+
+PARTS: dict[str, Callable[[Cluster, Effort], Figures]] = {"start": start, "warm": warm, "rpcs": scheduler_calls}
+
+
+if __name__ == "__main__":
+    main()

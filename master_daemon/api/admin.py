@@ -1,0 +1,93 @@
+"""What operators ask, under /api/v1/admin: through the gateway, with the token of STATE/operator-token."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from ligan.identity import matches
+from ligan.ids import Nonce
+from ligan.problem import Problem
+from ligan.web.app import APIBlueprint, reply
+from ligan.web.guard import TOKEN_HEADER, bearer
+from ligan.wire.admin import AdminJobs, AdminSessions, Drain, DrainOrder, Explanation, Pulled, Status
+from master_daemon.api.caller import check_gateway
+from master_daemon.api.operator_token import TOKEN_FILE, operator_token
+from master_daemon.observe import drain, tables
+from master_daemon.observe.explain import explain
+from master_daemon.observe.overview import overview
+from master_daemon.parts import Parts
+from master_daemon.state import audit, jobs
+from master_daemon.supervisor import lifecycle
+
+_OPERATOR = "operator"
+_SUBJECT = "installation"
+_PULLED = "The operator took it out of service."
+
+
+class OfJob(BaseModel):
+    nonce: Nonce
+
+
+class Named(BaseModel):
+    name: str = Field(max_length=128, description="Session ID or tag, task ID, job ID or its tag")
+
+
+def admin_api(parts: Parts) -> APIBlueprint:
+    """Routes for operators."""
+    api = APIBlueprint("admin", __name__, url_prefix="/api/v1/admin")
+    api.before_request(lambda: _check(parts))
+
+    @api.get("/status", summary="The whole daemon at a glance", responses={"200": Status})
+    def status() -> Response:
+        return reply(overview(parts, parts.now()))
+
+    @api.get("/jobs", summary="Every job that has not ended", responses={"200": AdminJobs})
+    def live_jobs() -> Response:
+        with parts.database.read() as connection:
+            return reply(AdminJobs(jobs=tables.live_jobs(connection)))
+
+    @api.get("/sessions", summary="The sessions that were seen last", responses={"200": AdminSessions})
+    def sessions() -> Response:
+        with parts.database.read() as connection:
+            return reply(AdminSessions(sessions=tables.all_sessions(connection)))
+
+    @api.get("/explain/<path:name>", summary="Why something waits and what comes next", responses={"200": Explanation})
+    def explanation(path: Named) -> Response:
+        with parts.database.read() as connection:
+            return reply(explain(connection, parts.supervisor.views, path.name, parts.now()))
+
+    @api.post("/drain", summary="Start no backend for new sessions, or do so again", responses={"200": Drain})
+    def drain_all(body: DrainOrder) -> Response:
+        with parts.database.write() as transaction:
+            ordered = drain.order(transaction, body, parts.now())
+            action = "drain on" if body.on else "drain off"
+            audit.record(transaction, _OPERATOR, action, _SUBJECT, parts.now(), message=ordered.message)
+        return reply(ordered)
+
+    @api.post("/jobs/<nonce>/drain", summary="Take one job out of service", responses={"200": Pulled})
+    def drain_job(path: OfJob) -> Response:
+        """A ready job ends what it runs and takes nothing new; any other is ended. Who wants one gets the next."""
+        return reply(Pulled(nonce=path.nonce, what=_pull(parts, path.nonce)))
+
+    return api
+
+
+def _pull(parts: Parts, nonce: str) -> str:
+    with parts.database.write() as transaction:
+        job = jobs.find(transaction.connection, nonce)
+        if job is None or not job.live:
+            raise Problem("not-found", "No live job has this tag; `ligan jobs` lists them.")
+        audit.record(transaction, _OPERATOR, "drain job", nonce, parts.now())
+    if not job.ready:
+        parts.supervisor.end(job, _PULLED, parts.now())
+        return "It is ended."
+    now = parts.now()
+    parts.supervisor.change(nonce, lambda current: lifecycle.draining(current, _PULLED, now), now)
+    return "It ends what it runs, and then is ended; tasks that wait move to the next one."
+
+
+def _check(parts: Parts) -> None:
+    check_gateway(parts)
+    if not matches(request.headers.get(TOKEN_HEADER, ""), bearer(operator_token(parts.secret))):
+        raise Problem("not-authorised", f"Operators only: send the token of STATE/{TOKEN_FILE} as a bearer token.")

@@ -1,0 +1,41 @@
+"""What differs from one Slurm site to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from master_daemon.cluster.manager import SubmitRefusedError
+
+
+@dataclass(frozen=True)
+class SlurmSite:
+    """The mappings are by role (`frontend`, `backend`)."""
+
+    log_dir: Path
+    """Folder of the jobs' output and their working directory, on a file system that the workers share."""
+    partitions: Mapping[str, str]
+    """A role without a partition cannot be submitted."""
+    gres: Mapping[str, str] = field(default_factory=dict)
+    """Generic resources, such as `gpu:1`."""
+    cpus: Mapping[str, int] = field(default_factory=dict)
+    memory: Mapping[str, str] = field(default_factory=dict)
+    """Memory per node, such as `8G`."""
+    extra_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """More options of sbatch(1), such as `--account=faces` or `--signal=B:TERM@60`."""
+
+    def options(self, role: str) -> tuple[str, ...]:
+        """The role's options of sbatch. Raises SubmitRefusedError for a role without a partition."""
+        if role not in self.partitions:
+            known = ", ".join(sorted(self.partitions)) or "none"
+            raise SubmitRefusedError(f"the site names no partition for the role {role!r}; roles with one: {known}")
+        values = {
+            "partition": self.partitions[role],
+            "chdir": str(self.log_dir),
+            "gres": self.gres.get(role),
+            "cpus-per-task": self.cpus.get(role),
+            "mem": self.memory.get(role),
+        }
+        options = (f"--{name}={value}" for name, value in values.items() if value is not None)
+        return (*options, *self.extra_args.get(role, ()))

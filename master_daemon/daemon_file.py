@@ -1,0 +1,42 @@
+"""STATE/daemon.json: where the daemon over a state directory is, for commands on the same machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ligan import __version__
+from ligan.wire.admin import DaemonFile
+
+NAME = "daemon.json"
+
+
+def default_state_dir() -> Path:
+    """As the XDG base directory specification has it."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "ligan"
+
+
+def write(state_dir: Path, url: str) -> None:
+    """Tell where this process answers; whole or not at all, and for its owner alone (0600)."""
+    told = DaemonFile(url=url, pid=os.getpid(), version=__version__)
+    part = state_dir / f"{NAME}.part"
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(told.model_dump_json() + "\n")
+    part.replace(state_dir / NAME)
+
+
+def remove(state_dir: Path) -> None:
+    """The daemon has stopped."""
+    (state_dir / NAME).unlink(missing_ok=True)
+
+
+def read(state_dir: Path) -> DaemonFile | None:
+    """What the last daemon told, None when there is nothing; it may have been killed since.
+
+    Raises OSError when it may not be read, pydantic's ValidationError when it is damaged.
+    """
+    try:
+        return DaemonFile.model_validate_json((state_dir / NAME).read_text())
+    except FileNotFoundError:
+        return None

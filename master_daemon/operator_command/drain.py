@@ -1,0 +1,47 @@
+"""`ligan drain`: start nothing new, so that the installation can be serviced."""
+
+from __future__ import annotations
+
+import argparse
+from urllib.parse import quote
+
+from ligan.web.client import Client
+from ligan.wire.admin import Drain, DrainOrder, Pulled
+from ligan.wire.job import Done
+from master_daemon.operator_command.line import add_line_arguments, answered
+
+_DESCRIPTION = """Drain the installation: no backend is started for a new session, those that run go on, and pages are
+told. It holds through a restart of the daemon, until --off."""
+_EPILOG = """examples:
+  ligan drain --message "Maintenance from 18:00"        before work on the cluster
+  ligan jobs                                            what still runs
+  ligan drain 0123456789abcdefghjkmn                    only this job: it ends what it runs, its session gets the next
+  ligan drain --off                                     back to normal"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `ligan drain`."""
+    add_line_arguments(parser, _DESCRIPTION, _EPILOG)
+    parser.add_argument("job", metavar="NONCE", nargs="?", help="take only this job out of service (see `ligan jobs`)")
+    parser.add_argument("--off", action="store_true", help="start backends again")
+    parser.add_argument("--message", default="", help="for the people who wait, at most 300 characters")
+
+
+def drain(arguments: argparse.Namespace) -> int:
+    """start no backend for new sessions, or do so again"""
+
+    if arguments.job:
+        path = f"/jobs/{quote(arguments.job, safe='')}/drain"
+        return answered(arguments, lambda line: line.post(path, Done(), Pulled), lambda pulled: pulled.what)
+
+    def ask(line: Client) -> Drain:
+        return line.post("/drain", DrainOrder.model_construct(on=not arguments.off, message=arguments.message), Drain)
+
+    return answered(arguments, ask, show)
+
+
+def show(drain: Drain) -> str:
+    """The answer as text."""
+    if not drain.on:
+        return "not draining: backends are started for new sessions"
+    return "draining: no backend is started for a new session; `ligan drain --off` ends it"

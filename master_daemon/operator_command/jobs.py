@@ -1,0 +1,55 @@
+"""`ligan jobs`: every job that has not ended."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from ligan.web.client import Client
+from ligan.wire.admin import AdminJob, AdminJobs
+from master_daemon.operator_command.line import add_line_arguments, answered
+from master_daemon.operator_command.text import duration, moment, table
+
+_DESCRIPTION = "List the daemon's jobs: the frontend and the backends, with state, time limit and tasks."
+_EPILOG = """examples:
+  ligan jobs                       all of them
+  ligan explain 4711               why one of them waits, by its Slurm job ID
+  ligan jobs --json | jq '.jobs[] | select(.state == "PENDING")'
+
+NONCE is the tag in the job's name: `squeue --name=ligan-backend-NONCE` finds the job in Slurm."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `ligan jobs`."""
+    add_line_arguments(parser, _DESCRIPTION, _EPILOG)
+
+
+def jobs(arguments: argparse.Namespace) -> int:
+    """list the jobs that have not ended"""
+    return answered(arguments, _ask, lambda answer: show(answer, time.time()))
+
+
+def _ask(line: Client) -> AdminJobs:
+    return line.get("/jobs", AdminJobs)
+
+
+def show(answer: AdminJobs, now: float) -> str:
+    """The answer as text."""
+    head = ("JOB", "NONCE", "ROLE", "FOR", "GEN", "STATE", "SINCE", "ENDS", "TASKS", "REASON")
+    return table(head, [_row(job, now) for job in answer.jobs]) if answer.jobs else "no job lives"
+
+
+def _row(job: AdminJob, now: float) -> tuple[object, ...]:
+    since, ends = duration(now - job.since), moment(job.ends_at, now)
+    return (
+        job.job_id or "–",
+        job.nonce,
+        job.role,
+        job.seat,
+        job.generation,
+        job.state,
+        since,
+        ends,
+        job.tasks,
+        job.reason,
+    )

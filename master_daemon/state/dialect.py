@@ -1,0 +1,119 @@
+"""The two databases that the state can live in, and all in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ligan.intervals import TRANSACTION_LIMIT
+from ligan.settings import SettingsError
+
+_BEGIN = "ligan_begin"
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # NORMAL would lose the last acknowledged commits in a power cut
+    "foreign_keys=ON",
+    "busy_timeout=10000",
+    "secure_delete=ON",  # erased means erased: deleted content is overwritten (promise 8)
+)
+_SERVER_SETTINGS = {
+    "synchronous_commit": "on",
+    # A daemon that freezes inside a transaction must not keep the next one from taking the lease.
+    "idle_in_transaction_session_timeout": f"{TRANSACTION_LIMIT:g}s",
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One kind of database. Options are SQLAlchemy's, of its engine and of an execution."""
+
+    clock: str
+    """SQL of the database's own Unix time in seconds: one clock for daemons of several hosts."""
+    advice: str
+    """What to do when it cannot be used."""
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    exclusive: str = "SELECT 1"
+    """SQL that keeps other daemons from creating the tables until the transaction ends."""
+    tidy: str = ""
+    """SQL, outside a transaction, after which what was deleted is in no file any more; empty where there is none."""
+
+
+SQLITE = Dialect(
+    clock="SELECT (julianday('now') - 2440587.5) * 86400.0",
+    advice="see that its disk has room, or give another --state-dir",
+    reading={_BEGIN: "BEGIN"},
+    writing={_BEGIN: "BEGIN IMMEDIATE"},  # the right to write first: what is read then is what is written over
+    tidy="PRAGMA wal_checkpoint(TRUNCATE)",
+)
+POSTGRESQL = Dialect(
+    clock="SELECT extract(epoch FROM clock_timestamp())",
+    advice="see that its server runs and lets this user in (setting `database` in [daemon])",
+    engine={
+        "pool_pre_ping": True,  # a restarted server costs nobody a failed request
+        "connect_args": {
+            "options": " ".join(f"-c {name}={value}" for name, value in _SERVER_SETTINGS.items()),
+            "connect_timeout": 5,
+        },
+    },
+    reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    exclusive="SELECT pg_advisory_xact_lock(7022)",
+)
+_DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+
+
+def database_url(setting: str, state_dir: Path) -> URL:
+    """Where the state lives by the setting `database`: a PostgreSQL URL (libpq manual, 34.1.1.2), or empty for a file.
+
+    Raises SettingsError for anything else.
+    """
+    if not setting:
+        return URL.create("sqlite", database=str(state_dir / "ligan.sqlite"))
+    try:
+        url = make_url(setting)
+    except ArgumentError as error:
+        raise SettingsError("daemon.database: write postgresql://USER@HOST/NAME") from error
+    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise SettingsError(f"daemon.database: {url.drivername} is not supported; write postgresql://USER@HOST/NAME")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def open_engine(url: URL) -> tuple[Engine, Dialect]:
+    """An engine that has not connected yet. Its errors do not show parameters, which are people's data."""
+    dialect = _DIALECTS[url.get_backend_name()]
+    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **dialect.engine)
+    if dialect is SQLITE:
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _take_any_text)
+    return engine, dialect
+
+
+def _begin(connection: Connection) -> None:
+    # Not through SQLAlchemy, where it would cost as much as a query.
+    connection.connection.cursor().execute(connection.get_execution_options()[_BEGIN])
+
+
+def _configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (a DB-API connection)
+    connection.isolation_level = None  # sqlite3 alone would begin a transaction only at its first write
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _take_any_text(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (a DB-API connection)
+    """PostgreSQL stores no NUL, which a job's last words may hold: the replacement character instead."""
+    from psycopg.types.string import StrDumperUnknown  # the driver is optional
+
+    class Dumper(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:  # noqa: ANN401 (a buffer)
+            return super().dump(obj.replace("\0", "\ufffd"))
+
+    connection.adapters.register_dumper(str, Dumper)

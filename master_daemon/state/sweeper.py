@@ -1,0 +1,73 @@
+"""Retention at work: sweeps the database in batches and unlinks the artifacts that nobody needs any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ligan.intervals import SWEEP_FOLDERS, SWEEP_ROUNDS
+from master_daemon.state import retention
+from master_daemon.state.artifacts import FOLDERS, Artifacts
+from master_daemon.state.database import Database
+from master_daemon.state.retention import Erased
+
+log = logging.getLogger(__name__)
+Forget = Callable[[list[str]], object]
+
+
+class Sweeper:
+    """Keeps what `retention_s` (seconds) allows. One caller at a time."""
+
+    def __init__(self, database: Database, artifacts: Artifacts, retention_s: float) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._retention_s = retention_s
+        self._folder = 0
+        self._forget: list[Forget] = []
+
+    def subscribe(self, forget: Forget) -> None:
+        """`forget` is called with the keys of sessions that are no more, once they are erased."""
+        self._forget.append(forget)
+
+    def turn(self, now: float) -> None:
+        """A bounded amount of work; other writers come in between."""
+        for _ in range(SWEEP_ROUNDS):
+            if not self._due(now):
+                break
+            with self._database.write() as transaction:
+                erased = retention.sweep(transaction, now, self._retention_s)
+            self._finish(erased)
+        for _ in range(SWEEP_FOLDERS):
+            self._remove_orphans(now)
+
+    def _due(self, now: float) -> bool:
+        with self._database.read() as connection:
+            return retention.due(connection, now, self._retention_s)
+
+    def erase(self, key: str, actor: str, now: float) -> Erased:
+        """Erase a session at once, its bytes included. Raises StillInUseError while it has a job."""
+        with self._database.write() as transaction:
+            erased = retention.erase(transaction, key, actor, now)
+        self._finish(erased)
+        return erased
+
+    def _finish(self, erased: Erased) -> None:
+        for sha256, named_at in erased.artifacts.items():
+            self._artifacts.remove(self._artifacts.path(sha256), named_at)
+        if erased.keys:
+            for forget in self._forget:
+                forget(erased.keys)
+            self._database.tidy()
+            log.info("erased %d sessions", len(erased.keys))
+
+    def _remove_orphans(self, now: float) -> None:
+        """Of one folder, the next at every call: also what a daemon killed between commit and unlink has left."""
+        files = self._artifacts.files(self._folder)
+        self._folder = (self._folder + 1) % FOLDERS
+        if not files:
+            return
+        with self._database.read() as connection:
+            limit = retention.orphan_limit(connection, now)
+            gone = retention.orphans(connection, files, limit)
+        for file in gone:
+            self._artifacts.remove(file.path, limit)

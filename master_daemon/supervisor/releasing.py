@@ -1,0 +1,56 @@
+"""Give back what nobody uses, what had its time, and what has handed over and is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ligan.intervals import FRONTEND_DRAIN, IDLE_WHILE_OTHERS_WAIT
+from ligan.settings import Settings
+from ligan.wire.session import JobState
+from master_daemon.state.jobs import Job
+from master_daemon.supervisor import seats
+from master_daemon.supervisor.situation import Situation
+
+HAD_ITS_TIME = "The session's backends had the longest time that is allowed."
+UNUSED = "Nobody used it any more."
+_UNNEEDED = "It is not needed any more."
+Absence = Callable[[str, float], float]
+"""Seconds since a session was last there, at a time."""
+
+
+def sessions_to_release(
+    situation: Situation, settings: Settings, absent_for: Absence, now: float
+) -> Iterator[tuple[str, str]]:
+    """(session key, why) of sessions that should have a backend no longer."""
+    for key, since in situation.wanting.items():
+        if now - since >= settings.backend.lifetime_s:
+            yield key, HAD_ITS_TIME
+        elif situation.open_tasks[key] == 0 and min(now - since, absent_for(key, now)) >= _patience(
+            situation, settings, key
+        ):
+            yield key, UNUSED
+
+
+def _patience(situation: Situation, settings: Settings, key: str) -> float:
+    """Idle seconds after which the session's place is given back; one that waits itself has none to give."""
+    has_place = any(job.state is not JobState.PENDING for job in situation.seats.get(key, ()))
+    limit = settings.backend.idle_release_s
+    return min(limit, IDLE_WHILE_OTHERS_WAIT) if situation.queue and has_place else limit
+
+
+def jobs_to_end(situation: Situation, settings: Settings, now: float) -> Iterator[tuple[Job, str]]:
+    """(job, why) of jobs that nothing needs: their session wants none, their seat is gone, or they have drained."""
+    wanted = {*seats.shared(settings, bool(situation.wanting)), *situation.wanting}
+    for job in situation.jobs:
+        busy = job.nonce in situation.busy
+        if job.state is JobState.DRAINING:
+            if _has_drained(job, busy, now):
+                yield job, job.reason
+        elif job.seat not in wanted and (seats.is_session(job.seat) or not busy):
+            yield job, _UNNEEDED
+
+
+def _has_drained(job: Job, busy: bool, now: float) -> bool:
+    if job.role == "frontend":  # its work is requests in flight, which are not counted
+        return now - (job.draining_at or now) >= FRONTEND_DRAIN
+    return not busy

@@ -1,0 +1,93 @@
+"""The fault table: every row in a process of its own, several at a time. `python -m tests.faults --help`."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.faults.daemon import ROOT
+from tests.faults.play import play
+from tests.faults.row import Fault
+from tests.faults.rows import FAULTS
+from tests.faults.table import Result, footer, heading, line
+
+ROW_TIMEOUT = 420.0
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    if arguments.row:
+        print(json.dumps(play(FAULTS[arguments.row], arguments.keep)))
+        return 0
+    chosen = [fault for fault in FAULTS.values() if _is_chosen(fault, arguments)]
+    if arguments.list:
+        for fault in chosen:
+            print(f"{fault.name:32} {fault.kind:5} {fault.what}")
+        return 0
+    results = _run(chosen, arguments.at_once, arguments.keep)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps([result.document() for result in results], indent=1) + "\n")
+    print(footer(results))
+    return 0 if all(result.passed or result.skipped for result in results) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.faults", description=__doc__)
+    add = parser.add_argument
+    add("--json", type=Path, metavar="FILE", help="write the table there too")
+    add("--only", default="*", metavar="PATTERN", help="rows by name, as in 'squeue-*'")
+    add("--kind", choices=("fake", "real"), help="over the fake Slurm, or over slurm/test-cluster (as root)")
+    add("--quick", action="store_true", help="the short run that the tests also do")
+    add("--at-once", type=int, default=8, metavar="N", help="fake rows at a time (default: %(default)s)")
+    add("--keep", action="store_true", help="keep each row's folder, with the daemon's log and database")
+    add("--list", action="store_true", help="only list the rows")
+    add("--row", choices=FAULTS, help=argparse.SUPPRESS)  # one row here, as JSON
+    return parser
+
+
+def _is_chosen(fault: Fault, arguments: argparse.Namespace) -> bool:
+    return (
+        fnmatch.fnmatch(fault.name, arguments.only)
+        and arguments.kind in (None, fault.kind)
+        and (fault.quick or not arguments.quick)
+    )
+
+
+def _run(chosen: Sequence[Fault], at_once: int, keep: bool) -> list[Result]:
+    """Fake rows side by side; real ones one after the other, for there is one cluster."""
+    print(heading(), flush=True)
+    with ThreadPoolExecutor(at_once) as fakes, ThreadPoolExecutor(1) as reals:
+        pools = {"fake": fakes, "real": reals}
+        futures = [pools[fault.kind].submit(_row, fault, keep) for fault in chosen]
+        return [future.result() for future in futures]
+
+
+def _row(fault: Fault, keep: bool) -> Result:
+    argv = [sys.executable, "-m", "tests.faults", "--row", fault.name, *(["--keep"] if keep else [])]
+    began = time.monotonic()
+    process = subprocess.Popen(
+        argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        said, complaint = process.communicate(timeout=ROW_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, complaint = process.communicate()
+        complaint += f"\nthe row did not end within {ROW_TIMEOUT:.0f} s"
+    result = Result.of(fault, said, complaint, time.monotonic() - began)
+    print(line(result), flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,363 @@
+"""A whole running system for one row: cluster, daemon, people at their pages; broken, healed, counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ligan.wire.task import TaskState
+from master_daemon.cluster.fake_slurm.job import Job
+from tests.faults import count
+from tests.faults.cluster import Cluster, FakeCluster, RealCluster, Table
+from tests.faults.count import Seat, SeenJob
+from tests.faults.daemon import DaemonProcess
+from tests.faults.person import TROUBLE, Person
+
+T = TypeVar("T")
+RECOVER_TIMEOUT = 150.0
+SETTLE_TIMEOUT = 120.0
+FENCE_S = 15.0
+"""What is still there so long after it should be gone is an orphan."""
+_JOBS = "SELECT nonce, role, seat, generation, state, job_id, host, port FROM jobs ORDER BY requested_at"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job as the daemon's database has it."""
+
+    nonce: str
+    role: str
+    seat: str
+    generation: int
+    state: str
+    job_id: str | None
+    host: str | None
+    port: int | None
+
+
+@dataclass
+class Outcome:
+    """What a row found."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    recovery_s: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    """Tasks acknowledged and refused, jobs used, commands called, and what the row itself measured."""
+
+
+class House:
+    """Use it as the row's only argument: break something, then say `healed` (or `broken`), and return."""
+
+    def __init__(self, folder: Path, cluster: Cluster, people: int, task_s: float, settings: Table) -> None:
+        self.folder = folder
+        self.cluster = cluster
+        self._disk_mb = int(str(settings.get("harness", {}).get("disk_mb", 0)))
+        site = folder / "site.toml"
+        site.write_text(_toml(_merged(cluster.site(), settings)))
+        self.daemon = DaemonProcess(
+            site, folder / "state", folder / "daemon.log", cluster.ligan(), cluster.environment()
+        )
+        self.people: list[Person] = []
+        self.excused: set[str] = set()
+        """Problems that are the right answer to this row's fault: a task that failed so was told, not lost."""
+        self.missing: list[str] = []
+        """What the row itself found lost."""
+        self._wanted = people
+        self._task_s = task_s
+        self._since: float | None = None
+        self._figures: dict[str, float] = {}
+
+    # ---- the row's verbs
+
+    @property
+    def slurm(self):  # type: ignore[no-untyped-def]
+        """The FakeSlurm, or the SlurmCluster."""
+        assert isinstance(self.cluster, (FakeCluster, RealCluster))
+        return self.cluster.slurm
+
+    def move_in(self) -> None:
+        """Start the daemon and let everybody in, until each has seen a task done."""
+        if self._disk_mb:
+            mount_small_disk(self.daemon.state_dir, self._disk_mb)
+        self.daemon.start()
+        for _ in range(self._wanted):
+            self.let_in()
+        since = time.monotonic()
+        self.wait_done(since)
+
+    def let_in(self) -> Person:
+        """One more person, who asks for a backend and goes on posting."""
+        person = Person(self.daemon.url, self._task_s)
+        person.start()
+        self.people.append(person)
+        return person
+
+    def broken(self) -> None:
+        """The fault is there now, and heals by itself or not at all: recovery counts from here."""
+        self._since = time.monotonic()
+
+    def healed(self) -> None:
+        """The fault is over: recovery counts from here."""
+        self.cluster.heal()
+        self._since = time.monotonic()
+
+    @property
+    def since(self) -> float:
+        """When recovery began to count."""
+        assert self._since is not None, "say `broken` or `healed` first"
+        return self._since
+
+    def freeze(self, pid: int) -> None:
+        """It does nothing any more, and its connections stay open."""
+        os.kill(pid, signal.SIGSTOP)
+
+    def fill_disk(self, filler: Path) -> None:
+        """Until not a byte more fits."""
+        with filler.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                with suppress(OSError):
+                    while True:
+                        file.write(b"0" * size)
+
+    def pass_time(self, seconds: float, why: str) -> None:
+        """Let the fault last; `why` so long."""
+        assert why
+        time.sleep(seconds)
+
+    def wait(self, condition: Callable[[], object], why: str, timeout_s: float = 60.0) -> None:
+        wait_for(condition, why, timeout_s)
+
+    def wait_done(self, since: float, timeout_s: float = RECOVER_TIMEOUT) -> float:
+        """Until everybody has the result of a task posted after `since`; the time it took the last of them."""
+        wait_for(lambda: all(person.next_done(since) for person in self.people), "a result for everybody", timeout_s)
+        return max(person.next_done(since) or since for person in self.people) - since
+
+    def note(self, name: str, value: float) -> None:
+        """A figure of the row's own."""
+        self._figures[name] = value
+
+    # ---- looking
+
+    def rows(self, role: str = "", live: bool = True) -> list[Row]:
+        """The daemon's own view, read beside it."""
+        rows = [Row(*values) for values in self._ask(_JOBS)]
+        return [row for row in rows if row.role.startswith(role) and (row.state != "ENDED" or not live)]
+
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        path = self.daemon.state_dir / "ligan.sqlite"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+            return database.execute(query, values).fetchall()
+
+    def backend(self) -> Row:
+        """The newest live backend."""
+        return self.rows("backend")[-1]
+
+    def backend_of(self, job: Job) -> Row:
+        """The daemon's row of a fake job."""
+        return next(row for row in self.rows(live=False) if row.job_id == str(job.job_id))
+
+    def is_over(self, row: Row) -> bool:
+        """Whether the daemon has given the job up, and the cluster's job is gone too."""
+        given_up = all(other.nonce != row.nonce for other in self.rows())
+        return given_up and not any(job.nonce == row.nonce and job.ended is None for job in self.cluster.jobs())
+
+    def newest_is(self, *states: str) -> bool:
+        """Whether a session's successor is in one of these states."""
+        newest = self.rows("backend", live=False)[-1]
+        return newest.generation > 1 and newest.state in states
+
+    def since_broken(self) -> float:
+        """Seconds since recovery began to count."""
+        return round(time.monotonic() - self.since, 1)
+
+    def wait_state(self, state: str) -> None:
+        """Until some backend is in that state."""
+        self.wait(lambda: any(row.state == state for row in self.rows("backend")), f"a backend that is {state}")
+
+    def attempts(self, outcome: str | None) -> list[tuple[str, int]]:
+        """(task ID, attempt) of the attempts that came out so; None for those that have not ended."""
+        query = "SELECT task_id, attempt FROM attempts WHERE outcome IS ? ORDER BY began_at"
+        return [(str(task_id), int(attempt)) for task_id, attempt in self._ask(query, outcome)]
+
+    def cluster_port(self) -> int:
+        """Where the daemon listens for its jobs."""
+        return int(str(self._ask("SELECT value FROM meta WHERE key = 'cluster_port'")[0][0]))
+
+    def slurm_calls(self, command: str) -> int:
+        """How often the fake cluster's command was called."""
+        return sum(call.command == command for call in self.slurm.calls)
+
+    def backend_pid(self, row: Row | None = None) -> int:
+        """The backend's process."""
+        return self._pid_of(row or self.backend())
+
+    def frontend_pid(self) -> int:
+        return self._pid_of(self.rows("frontend")[-1])
+
+    def _pid_of(self, row: Row) -> int:
+        """The process of ours that has the job's ID in its environment and leads its group."""
+        for pid in _pids_in(self.folder):
+            environment = _read(f"/proc/{pid}/environ").split("\0")
+            if f"SLURM_JOB_ID={row.job_id}" in environment and "-m\0" in _read(f"/proc/{pid}/cmdline"):
+                return pid
+        raise LookupError(f"no process of the job {row.job_id}")
+
+    # ---- the end
+
+    def count(self) -> Outcome:
+        """Wait for recovery, let everything come to rest, stop, and count."""
+        outcome = Outcome(lost=self.missing)
+        since = self._since or time.monotonic()
+        self.wait_done(since)
+        outcome.recovery_s = round(self._recovered(since), 2)
+        self._settle()
+        shown = {id(person): list(person.shown) for person in self.people}
+        for person in self.people:
+            states = self._states(person)
+            outcome.lost += count.lost(person.posted, states, shown[id(person)], self.excused)
+            outcome.doubled += count.shown_twice(shown[id(person)])
+            outcome.doubled += [f"{person.repeated_events} events came again"] if person.repeated_events else []
+        outcome.orphaned += self._untracked()
+        seats = {row.nonce: Seat(row.role, row.seat, row.generation) for row in self.rows(live=False)}
+        self.daemon.stop()
+        outcome.doubled += count.doubled_jobs(self.cluster.jobs(), seats)
+        outcome.orphaned += self._left_over()
+        outcome.figures = {**self._figures, **self._totals()}
+        return outcome
+
+    def _recovered(self, since: float) -> float:
+        """Seconds until the next result of everybody; what was refused meanwhile was no recovery yet."""
+        refusals = [at for person in self.people for at, _ in person.refused if at > since]
+        last = max(refusals, default=since)
+        return self.wait_done(last) + last - since
+
+    def _settle(self) -> None:
+        for person in self.people:
+            person.pause()
+        still_open = [task for person in self.people for task in person.open_tasks()]
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while still_open and time.monotonic() < deadline:
+            time.sleep(0.1)
+            still_open = [task for person in self.people for task in person.open_tasks()]
+
+    def _states(self, person: Person) -> dict[str, tuple[str, str]]:
+        return {task_id: self._state(person, task_id) for task_id in person.posted}
+
+    def _state(self, person: Person, task_id: str) -> tuple[str, str]:
+        """(state, problem) as a page is told; a part that is away for a while is asked again."""
+        deadline = time.monotonic() + RECOVER_TIMEOUT
+        while True:
+            try:
+                task = person.page.task(task_id)
+                return TaskState(task.state).value, task.error.slug if task.error else ""
+            except TROUBLE as trouble:
+                if time.monotonic() > deadline:
+                    return "unknown", str(trouble)
+                time.sleep(0.2)
+
+    def _untracked(self) -> list[str]:
+        """Jobs that live although the daemon does not count them among its own, after the fence."""
+        return [f"job {job.job_id} runs and nobody tracks it" for job in _after_fence(self._strangers)]
+
+    def _strangers(self) -> list[SeenJob]:
+        tracked = {row.nonce for row in self.rows()}
+        return [job for job in self.cluster.jobs() if job.ended is None and job.nonce not in tracked]
+
+    def _left_over(self) -> list[str]:
+        """Jobs and processes that outlived the daemon's orderly end."""
+        findings = [] if self.daemon.exit_code == 0 else [f"the daemon's exit status was {self.daemon.exit_code}"]
+        live = _after_fence(lambda: [job for job in self.cluster.jobs() if job.ended is None])
+        pids = _after_fence(lambda: list(_pids_in(self.folder)))
+        commands = [_read(f"/proc/{pid}/cmdline").replace("\0", " ")[:80] for pid in pids]
+        return [
+            *findings,
+            *(f"job {job.job_id} outlived the daemon" for job in live),
+            *map("process left: {}".format, commands),
+        ]
+
+    def _totals(self) -> dict[str, float]:
+        totals: dict[str, float] = {
+            "acknowledged": sum(len(person.posted) for person in self.people),
+            "refused": sum(len(person.refused) for person in self.people),
+            "jobs": len(self.cluster.jobs()),
+            "longest_stall_s": max(person.longest_stall() for person in self.people),
+        }
+        if isinstance(self.cluster, FakeCluster):
+            totals["scheduler_calls"] = len(self.cluster.slurm.calls)
+        return totals
+
+    def move_out(self) -> None:
+        """Everything ends, whatever happened before."""
+        for person in self.people:
+            person.stop()
+        if not self.daemon.is_dead():
+            self.daemon.kill()
+        self.cluster.stop()
+        if self._disk_mb:
+            subprocess.run(["umount", "--lazy", self.daemon.state_dir], check=False)
+        for pid in _pids_in(self.folder):
+            os.kill(pid, 9)
+
+
+def wait_for(condition: Callable[[], object], why: str, timeout_s: float) -> None:
+    """Fails with `why` when `condition` does not come true in time; looks seldom, since many rows wait at once."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain: {why}"
+        time.sleep(0.05)
+
+
+def mount_small_disk(folder: Path, megabytes: int) -> None:
+    """A file system of its own, in memory. Needs root."""
+    folder.mkdir(mode=0o700)
+    options = f"size={megabytes}m,mode=0700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True, capture_output=True)
+
+
+def _after_fence(look: Callable[[], list[T]]) -> list[T]:
+    """What is still there after FENCE_S."""
+    deadline = time.monotonic() + FENCE_S
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def _pids_in(folder: Path) -> Iterable[int]:
+    """Processes that work in `folder`, as every job does, and the commands of its fake cluster."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                at_home = (entry / "cwd").readlink().is_relative_to(folder)
+            except OSError:
+                continue
+            if at_home or f"{folder}/bin/" in _read(f"{entry}/cmdline"):
+                yield int(entry.name)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _merged(site: Table, settings: Table) -> Table:
+    return {name: {**site[name], **settings.get(name, {})} for name in site}
+
+
+def _toml(table: Table) -> str:
+    return "".join(
+        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        for section, values in table.items()
+    )
