@@ -87,7 +87,7 @@ class Backend:
         return self._home.client.get_bytes(f"/artifacts/{sha256}")
 
     def _abandoned(self) -> None:
-        log.warning("The daemon refuses this job or has been away for too long; the backend ends.")
+        log.warning("The daemon has no use for this job, or has been away for too long; the backend ends.")
         self._leave(0)
 
 

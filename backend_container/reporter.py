@@ -28,6 +28,8 @@ class Report:
     """Bytes by their sha256."""
     supersedes: Hashable | None = None
     """Reports with the same mark that still wait are not sent any more."""
+    linger_s: float = 0.0
+    """Seconds it may wait for one that supersedes it, unless others wait behind it."""
 
 
 class Reporter:
@@ -65,8 +67,15 @@ class Reporter:
     def _next(self) -> Report:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting))
+            while self._superseded(self._waiting[0]):
+                pass
             self._sending = True
             return self._waiting.popleft()
+
+    def _superseded(self, report: Report) -> bool:
+        """Whether another takes its place before it must go."""
+        self._changed.wait_for(lambda: self._waiting[0] is not report or len(self._waiting) > 1, report.linger_s)
+        return self._waiting[0] is not report
 
     def _send(self, report: Report) -> None:
         try:

@@ -21,6 +21,9 @@ from ligan.wire.event import EventName
 from ligan.wire.image import Face, FaceState, Look
 from ligan.wire.job import ReportedCheckpoint, ReportedImage, ReportedProgress, ReportedResult
 
+_LINGER = 0.02
+"""Seconds that progress waits: nobody sees a bar for so long, and a task that ends meanwhile costs one report."""
+
 
 class Worker:
     """One for a backend, once its models are loaded."""
@@ -93,8 +96,7 @@ class Worker:
             percent=reading.percent,
             eta_s=reading.eta_s,
         )
-        # The first reading is never superseded: it tells that the task has begun.
-        self._post(Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key if reading.seq else None))
+        self._post(Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key, linger_s=_LINGER))
 
     def _kept(self, ticket: Ticket, seq: int, data: bytes) -> None:
         if ticket.stop is Stop.CANCELLED:

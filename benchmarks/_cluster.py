@@ -10,11 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 from _report import ROOT
 
@@ -27,6 +29,8 @@ Site = Mapping[str, Mapping[str, Any]]
 """Sections of a site file."""
 _COUNT = re.compile(r"^\s+(\S+)\s+\(\s*\d+\)\s+count:(\d+)", re.MULTILINE)
 _ROOM = "bench"
+_LAST_LINES = 40
+"""Of the daemon's output, shown when a measurement fails."""
 
 
 class Cluster(SlurmCluster):
@@ -70,7 +74,7 @@ class Cluster(SlurmCluster):
             file.write_text(_toml(_merged(self._site(environment, python), site)))
             file.chmod(0o644)
             command = self.user_argv(*environment, python, "-m", "ligan")
-            with ligan_up(folder / "state", "--config", str(file), command=command) as system:
+            with ligan_up(folder / "state", "--config", str(file), command=command) as system, _listening(system):
                 yield system
 
     def _site(self, environment: list[str], python: str) -> Site:
@@ -93,22 +97,50 @@ class Cluster(SlurmCluster):
 
 
 @contextmanager
+def _listening(system: System) -> Iterator[None]:
+    """Read what the daemon says, lest its pipe fills up and holds it; when the block fails, show the end of it."""
+    assert system.process.stdout is not None
+    said: deque[bytes] = deque(maxlen=_LAST_LINES)
+    reader = threading.Thread(target=_collect, args=(system.process.stdout, said), daemon=True)
+    reader.start()
+    try:
+        yield
+    except Exception:
+        print(b"".join(said).decode(errors="replace"), file=sys.stderr)
+        raise
+    finally:
+        if system.process.poll() is None:
+            system.interrupt()
+        reader.join(5)
+
+
+def _collect(stream: IO[bytes], said: deque[bytes]) -> None:
+    for line in stream:
+        said.append(line)
+
+
+@contextmanager
 def cluster() -> Iterator[Cluster]:
     """Bring the test cluster up, or use the one that is up, which then stays.
 
-    Exits with a sentence where this machine cannot have one.
+    Ends the program, with a sentence and without an error, where this machine cannot have one.
     """
     if os.geteuid() != 0:
-        raise SystemExit("Only root can start the Slurm test cluster (slurm/test-cluster): use sudo.")
+        _leave_out("only root can start the Slurm test cluster (slurm/test-cluster): use sudo")
     was_up = subprocess.run([SCRIPT, "status"], capture_output=True).returncode == 0
     up = subprocess.run([SCRIPT, "up", "--user", USER], capture_output=True, text=True)
     if up.returncode:
-        raise SystemExit(f"There is no Slurm test cluster here: {up.stderr.strip()}")
+        _leave_out(f"no Slurm test cluster on this machine: {up.stderr.strip()}")
     try:
         yield Cluster(_environment())
     finally:
         if not was_up:
             subprocess.run([SCRIPT, "down"], check=True)
+
+
+def _leave_out(why: str) -> NoReturn:
+    print(f"left out: {why}", file=sys.stderr)
+    raise SystemExit(0)
 
 
 def rpcs() -> tuple[int, dict[str, int]]:

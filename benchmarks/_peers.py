@@ -76,16 +76,22 @@ def version(peer: Peer) -> str:
 
 
 def _output(cluster: Cluster, argv: list[str]) -> str:
-    """The script's last line; whatever ends it, no job of it stays."""
+    """The script's last line; whatever ends it, no process and no job of it stays."""
     path = f"PATH={_PYTHON.parent}:/usr/local/bin:/usr/bin:/bin"  # last of the two PATHs, which therefore counts
-    try:
-        with cluster.only_its_jobs():
-            done = subprocess.run(
-                cluster.user_argv(path, *argv), capture_output=True, text=True, timeout=_TIMEOUT, check=True
-            )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise LeftOutError(f"left out, its script failed: {_why(error)}") from error
-    return next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{"))
+    with cluster.only_its_jobs():
+        process = subprocess.Popen(
+            cluster.user_argv(path, *argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            said, complaint = process.communicate(timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise LeftOutError(f"left out, its script took longer than {_TIMEOUT} s") from error
+        finally:
+            process.terminate()  # the script's own clean-up, see _measure.py
+            process.wait(30)
+    if process.returncode:
+        raise LeftOutError(f"left out, its script failed: {complaint.strip().splitlines()[-1:]}")
+    return next(line for line in reversed(said.splitlines()) if line.startswith("{"))
 
 
 def _make_environment() -> None:

@@ -10,28 +10,24 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from _report import ROOT, machine, parser_of, show, summary, timed
 
 from ligan.page import Page
 from ligan.problem import Problem
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.system.photos import portrait  # noqa: E402
-from tests.system.running import System, ligan_up  # noqa: E402
+from tests.system.photos import portrait
+from tests.system.running import System, ligan_up
 
 FLOOR = """
 from backend_container.models.detector import FaceDetector
@@ -41,15 +37,14 @@ load_engine("appearance", None, "cpu"); FaceDetector()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
+    parser = parser_of(__doc__)
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--noops", type=int, default=200)
     parser.add_argument("--pages", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ligan_up(Path(folder) / "state") as system:
         figures = measure(system, arguments.starts, arguments.noops, arguments.pages)
-    print(json.dumps(figures, indent=2) if arguments.json else as_text(figures))
+    show(figures, arguments.json)
 
 
 def measure(system: System, starts: int, noops: int, pages: int) -> dict[str, Any]:
@@ -107,12 +102,6 @@ def task_times(page: Page, tasks: list[dict[str, Any]]) -> list[float]:
     return times
 
 
-def timed(call: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    call()
-    return (time.perf_counter() - begin) * 1000
-
-
 def resident(system: System) -> dict[str, float]:
     """MiB of the daemon and of the frontend job."""
     daemon = psutil.Process(system.process.pid)
@@ -124,24 +113,6 @@ def resident(system: System) -> dict[str, float]:
         "daemon": round(daemon.memory_info().rss / 2**20, 1),
         "frontend": round(max(job.memory_info().rss for job in mine) / 2**20, 1),
     }
-
-
-def summary(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        "median": round(statistics.median(ordered), 3),
-        "p95": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], 3),
-        "n": len(ordered),
-    }
-
-
-def machine() -> str:
-    return f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
-
-
-def as_text(figures: dict[str, Any]) -> str:
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in figures.items())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ GIVE_UP_STARTS = 3
 """Starts in vain after which a session is told so; it may ask again."""
 BREAKER_PAUSES = (0.0, 2.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 """Between submissions of one kind after one, two … failures in a row: a slip costs nothing, a closed cluster little."""
+DISMISS_TIMEOUT = 2.0
+"""For a job's answer to being told to go; without one the scheduler ends it."""
+LEAVE_GRACE = 10.0
+"""A job that was told to go has left by then; what still runs is cancelled."""
 HUNG = 60.0
 """A job unheard for this long is replaced although the scheduler calls it running: three times CONTACT_LOST."""
 NEVER_STARTS = 60.0
@@ -59,8 +63,8 @@ IDLE_WHILE_OTHERS_WAIT = 60
 """A backend without task and page for so long is released when another session's waits for its place."""
 
 # Jobs
-HEARTBEAT = 5.0
-"""Between a job's heartbeats: cheap, and two of them fit into CONTACT_LOST."""
+HEARTBEAT = 4.0
+"""Between a job's heartbeats: cheap, and three of them fit into CONTACT_LOST."""
 CONTACT_LOST = 12.0
 """A job unheard for this long may be gone; the scheduler is asked."""
 ORPHAN_LEASE_LOCAL = 30.0

@@ -51,11 +51,13 @@ class Home:
         self._token = bootstrap.token.get_secret_value()
         headers = {TOKEN_HEADER: bearer(self._token), JOB_HEADER: bootstrap.nonce}
         self.client = Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", headers)
+        self._dismissed = threading.Event()
 
     def admit(self, app: Flask) -> None:
         """Guard the job's application and let it answer the daemon's challenge."""
         guard(app, self._token, PUBLIC)
         app.add_url_rule("/challenge", view_func=self._answer, methods=["POST"])
+        app.add_url_rule("/leave", view_func=self._dismiss, methods=["POST"])
         app.add_url_rule("/healthz", view_func=lambda: reply(Done()), endpoint="healthz")
 
     def _answer(self) -> Response:
@@ -65,17 +67,24 @@ class Home:
             raise invalid(error) from error
         return reply(ChallengeAnswer(answer=answer(self._token, challenge.challenge)))
 
+    def _dismiss(self) -> Response:
+        """The daemon has no more use for this job: it may go at once, which spares the scheduler a cancel."""
+        self._dismissed.set()
+        return reply(Done())
+
     def register(self, server: Server) -> None:
         """Tell the daemon where `server` listens, which runs and answers its challenge; as `doorbell.announce`."""
         announce(json.loads(self.bootstrap.model_dump_json()), server.port)
 
     def beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
-        """Send `pulse()` every HEARTBEAT seconds from a thread; call `stop` when the daemon refuses or stays away."""
+        """Send `pulse()` every HEARTBEAT seconds from a thread; call `stop` when the daemon refuses, stays away or has
+        no more use for the job.
+        """
         threading.Thread(target=self._beat, args=(pulse, stop), name="heartbeat", daemon=True).start()
 
     def _beat(self, pulse: Callable[[], Heartbeat], stop: Callable[[], None]) -> None:
         heard = time.monotonic()
-        while True:
+        while not self._dismissed.is_set():
             try:
                 self.client.post("/heartbeat", pulse(), Done)
                 heard = time.monotonic()
@@ -85,7 +94,7 @@ class Home:
                 # a try, so that a job that was frozen for a while is not ended for the daemon's silence.
                 if _refused(problem) or time.monotonic() - heard > self.bootstrap.orphan_lease_s:
                     break
-            time.sleep(HEARTBEAT)
+            self._dismissed.wait(HEARTBEAT)
         stop()
 
 

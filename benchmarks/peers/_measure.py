@@ -3,7 +3,9 @@
 import argparse
 import json
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 
 
 def arguments(doc: str) -> argparse.Namespace:
+    """Also makes SIGTERM an exception, so that a script that is stopped cleans up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", required=True, help="the login node's address as the workers reach it")
     parser.add_argument("--folder", required=True, type=Path, help="an empty folder that all nodes see")

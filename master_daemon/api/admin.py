@@ -18,7 +18,6 @@ from master_daemon.observe.explain import explain
 from master_daemon.observe.overview import overview
 from master_daemon.parts import Parts
 from master_daemon.state import audit, jobs
-from master_daemon.supervisor import lifecycle
 
 _OPERATOR = "operator"
 _SUBJECT = "installation"
@@ -67,7 +66,7 @@ def admin_api(parts: Parts) -> APIBlueprint:
 
     @api.post("/jobs/<nonce>/drain", summary="Take one job out of service", responses={"200": Pulled})
     def drain_job(path: OfJob) -> Response:
-        """A ready job ends what it runs and takes nothing new; any other is ended. Who wants one gets the next."""
+        """A ready job is handed over to a successor; any other is ended, and who wants one gets the next."""
         return reply(Pulled(nonce=path.nonce, what=_pull(parts, path.nonce)))
 
     return api
@@ -82,9 +81,8 @@ def _pull(parts: Parts, nonce: str) -> str:
     if not job.ready:
         parts.supervisor.end(job, _PULLED, parts.now())
         return "It is ended."
-    now = parts.now()
-    parts.supervisor.change(nonce, lambda current: lifecycle.draining(current, _PULLED, now), now)
-    return "It ends what it runs, and then is ended; tasks that wait move to the next one."
+    parts.supervisor.relieve(nonce, parts.now())
+    return "Its successor is asked for; when that is ready, it ends what it runs and is ended."
 
 
 def _check(parts: Parts) -> None:

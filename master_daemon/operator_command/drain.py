@@ -15,7 +15,7 @@ told. It holds through a restart of the daemon, until --off."""
 _EPILOG = """examples:
   ligan drain --message "Maintenance from 18:00"        before work on the cluster
   ligan jobs                                            what still runs
-  ligan drain 0123456789abcdefghjkmn                    only this job: it ends what it runs, its session gets the next
+  ligan drain 0123456789abcdefghjkmn                    only this job: a successor takes its place
   ligan drain --off                                     back to normal"""
 
 

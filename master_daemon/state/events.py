@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ligan.intervals import SSE_BACKLOG
 from ligan.wire.event import EventName
 from master_daemon.state.database import StoredEvent, Transaction
 from master_daemon.state.schema import events, sessions
 
+# Built once: building a statement costs thrice as much as running it.
+_COUNT_UP = (
+    update(sessions)
+    .where(sessions.c.session_key == bindparam("key"))
+    .values(last_event=sessions.c.last_event + 1)
+    .returning(sessions.c.last_event)
+)
+_ADD = insert(events)
+_TRIM = delete(events).where(events.c.session_key == bindparam("key"), events.c.id <= bindparam("oldest"))
+
 
 def append(transaction: Transaction, key: str, name: EventName, message: BaseModel, now: float) -> None:
     """Add an event to the session's stream."""
     connection = transaction.connection
-    counter = update(sessions).where(sessions.c.session_key == key).values(last_event=sessions.c.last_event + 1)
-    number = int(connection.execute(counter.returning(sessions.c.last_event)).scalar_one())
+    number = int(connection.execute(_COUNT_UP, {"key": key}).scalar_one())
     event = StoredEvent(key, number, name.value, message.model_dump_json())
-    connection.execute(
-        insert(events).values(session_key=key, id=number, name=event.name, data=event.data, created_at=now)
-    )
-    connection.execute(delete(events).where(events.c.session_key == key, events.c.id <= number - SSE_BACKLOG))
+    row = {"session_key": key, "id": number, "name": event.name, "data": event.data, "created_at": now}
+    connection.execute(_ADD, row)
+    if number > SSE_BACKLOG:
+        connection.execute(_TRIM, {"key": key, "oldest": number - SSE_BACKLOG})
     transaction.events.append(event)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
 
 from ligan.wire.job import Role
 from ligan.wire.session import JobState
@@ -15,6 +15,14 @@ from master_daemon.state.schema import jobs
 
 _LIVE = tuple(state.value for state in JobState if state is not JobState.ENDED)
 """As a list of values, which the index on `state` can serve: most rows have ended."""
+
+# Of every call and every turn; built once, as building a statement costs thrice as much as running it.
+_IS_LIVE = jobs.c.state.in_([literal_column(f"'{state}'") for state in _LIVE])
+_OF_SEAT = jobs.c.seat == bindparam("place")
+_FIND = select(jobs).where(jobs.c.nonce == bindparam("name"))
+_ALL_LIVE = select(jobs).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation)
+_LIVE_IN = select(jobs).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation)
+_NEWEST = select(jobs).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1)
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Job:
     draining_at: float | None = None
     ended_at: float | None = None
     expected_start: float | None = None
+    relieved: bool = False
+    """Its successor is wanted now, however much time it has left."""
     missing_polls: int = 0
 
     @property
@@ -73,26 +83,23 @@ def save(transaction: Transaction, job: Job) -> None:
 
 
 def find(connection: Connection, nonce: str) -> Job | None:
-    row = connection.execute(select(jobs).where(jobs.c.nonce == nonce)).one_or_none()
+    row = connection.execute(_FIND, {"name": nonce}).one_or_none()
     return None if row is None else _job(row)
 
 
 def live(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
-    query = select(jobs).where(jobs.c.state.in_(_LIVE)).order_by(jobs.c.requested_at, jobs.c.generation)
-    return [_job(row) for row in connection.execute(query)]
+    return [_job(row) for row in connection.execute(_ALL_LIVE)]
 
 
 def live_in(connection: Connection, seat: str) -> list[Job]:
     """The seat's jobs that have not ended, oldest generation first."""
-    query = select(jobs).where(jobs.c.seat == seat, jobs.c.state.in_(_LIVE)).order_by(jobs.c.generation)
-    return [_job(row) for row in connection.execute(query)]
+    return [_job(row) for row in connection.execute(_LIVE_IN, {"place": seat})]
 
 
 def newest(connection: Connection, seat: str) -> Job | None:
     """The seat's job of the highest generation, ended or not."""
-    query = select(jobs).where(jobs.c.seat == seat).order_by(jobs.c.generation.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_NEWEST, {"place": seat}).one_or_none()
     return None if row is None else _job(row)
 
 
@@ -135,6 +142,12 @@ def heard(transaction: Transaction, at: Mapping[str, float]) -> None:
 def known_nonces(connection: Connection, nonces: set[str]) -> set[str]:
     """Those of `nonces` that stand in the database."""
     return set(connection.execute(select(jobs.c.nonce).where(jobs.c.nonce.in_(nonces))).scalars())
+
+
+def ended_since(connection: Connection, nonces: set[str], at: float) -> set[str]:
+    """Those of `nonces` whose jobs have ended after the time `at`."""
+    query = select(jobs.c.nonce).where(jobs.c.nonce.in_(nonces), jobs.c.ended_at > at)
+    return set(connection.execute(query).scalars())
 
 
 def _job(row: Row[Any]) -> Job:

@@ -65,6 +65,7 @@ jobs = Table(
     Column("draining_at", Float),
     Column("ended_at", Float, index=True),
     Column("expected_start", Float),
+    Column("relieved", Boolean, nullable=False, default=False),  # its successor is wanted now
     Column("missing_polls", Integer, nullable=False, default=0),
     UniqueConstraint("seat", "generation"),  # promise 2
 )

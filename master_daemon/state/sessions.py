@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem
@@ -13,6 +13,10 @@ from master_daemon.state.schema import session_ids, sessions
 
 KEY_PREFIX = "k"
 """Of a session's key. A seat named by such a key is that session's own."""
+
+# Of every request; built once, as building a statement costs thrice as much as running it.
+_KEY = select(session_ids.c.session_key).where(session_ids.c.session_id == bindparam("id"))
+_WANTS = select(sessions.c.wants_backend).where(sessions.c.session_key == bindparam("key"))
 
 
 def renew(transaction: Transaction, old_id: str | None, now: float, user: str = "") -> str:
@@ -28,8 +32,8 @@ def renew(transaction: Transaction, old_id: str | None, now: float, user: str = 
 
 
 def find_key(connection: Connection, session_id: str) -> str | None:
-    query = select(session_ids.c.session_key).where(session_ids.c.session_id == session_id)
-    return connection.execute(query).scalar_one_or_none()
+    key: str | None = connection.execute(_KEY, {"id": session_id}).scalar_one_or_none()
+    return key
 
 
 def key_of(connection: Connection, session_id: str) -> str:
@@ -57,7 +61,7 @@ def want_no_backend(transaction: Transaction, key: str) -> None:
 
 
 def wants_backend(connection: Connection, key: str) -> bool:
-    return bool(connection.execute(select(sessions.c.wants_backend).where(sessions.c.session_key == key)).scalar_one())
+    return bool(connection.execute(_WANTS, {"key": key}).scalar_one())
 
 
 def wanting(connection: Connection) -> dict[str, float]:

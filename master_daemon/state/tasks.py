@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
@@ -27,6 +27,38 @@ _REFS = TypeAdapter(list[ImageRef])
 _OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
 MAX_LOSSES = 3
 """Backends that may end under a running task before it is taken for the reason."""
+
+# Statements of every task's way, built once: building one costs thrice as much as running it. For the same reason the
+# states stand in the SQL: a list of values is written out anew each time.
+_IS_OPEN = tasks.c.state.in_([literal_column(f"'{state}'") for state in _OPEN])
+_THIS = tasks.c.task_id == bindparam("this")
+_OF_SESSION = tasks.c.session_key == bindparam("key")
+_ON_BACKEND = tasks.c.nonce == bindparam("holder")
+_ATTEMPT_THERE = (_THIS, _ON_BACKEND, tasks.c.attempt == bindparam("nth"))
+_ADD = insert(tasks)
+_SET = update(tasks).where(_THIS)
+_PLACE = update(tasks).where(_THIS).values(nonce=bindparam("holder"), sent=False).returning(tasks.c.attempt)
+_SENT = update(tasks).where(*_ATTEMPT_THERE, _IS_OPEN).values(sent=True)
+_UNCONFIRMED = select(tasks.c.number).where(*_ATTEMPT_THERE, _IS_OPEN, tasks.c.sent.is_(False))
+_OPEN_COUNT = select(func.count()).where(_OF_SESSION, _IS_OPEN)
+_WAITING = (
+    select(tasks.c.task_id, tasks.c.session_key, tasks.c.time_request_s, tasks.c.cpu)
+    .where(_IS_OPEN, tasks.c.nonce.is_(None))
+    .order_by(tasks.c.number)
+)
+_WAITING_OF_SESSION = _WAITING.where(_OF_SESSION)
+_HELD = select(tasks.c.nonce, tasks.c.session_key, tasks.c.time_request_s).where(_IS_OPEN)
+_HELD_BY_ONE = _HELD.where(_ON_BACKEND)
+_OPEN_ON_BACKEND = select(tasks).where(_ON_BACKEND, _IS_OPEN).order_by(tasks.c.number)
+_TO_SEND = _OPEN_ON_BACKEND.where(tasks.c.sent.is_(False))
+_NONCES_TO_SEND = (
+    select(tasks.c.nonce)
+    .where(_IS_OPEN, tasks.c.sent.is_(False))
+    .where(tasks.c.nonce.in_(select(jobs.c.nonce).where(jobs.c.state == JobState.READY.value)))
+    .group_by(tasks.c.nonce)
+    .order_by(func.min(tasks.c.number))
+)
+_REPORTED = select(tasks).where(*_ATTEMPT_THERE, _IS_OPEN)
 
 
 @dataclass(frozen=True)
@@ -68,19 +100,18 @@ def add(
 ) -> str:
     """A new task at the end of the session's queue. Returns its ID."""
     task_id = new_id("t")
-    transaction.connection.execute(
-        insert(tasks).values(
-            task_id=task_id,
-            session_key=key,
-            kind=kind.kind,
-            params=json.dumps(params),
-            images=_REFS.dump_json(refs).decode(),
-            state=TaskState.QUEUED.value,
-            time_request_s=kind.time_request_s,
-            cpu=kind.cpu,
-            created_at=now,
-        )
-    )
+    values = {
+        "task_id": task_id,
+        "session_key": key,
+        "kind": kind.kind,
+        "params": json.dumps(params),
+        "images": _REFS.dump_json(refs).decode(),
+        "state": TaskState.QUEUED.value,
+        "time_request_s": kind.time_request_s,
+        "cpu": kind.cpu,
+        "created_at": now,
+    }
+    transaction.connection.execute(_ADD, values)
     return task_id
 
 
@@ -96,8 +127,7 @@ def get(connection: Connection, key: str, task_id: str) -> Task:
 
 
 def open_count(connection: Connection, key: str) -> int:
-    query = select(func.count()).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN))
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_OPEN_COUNT, {"key": key}).scalar_one())
 
 
 def open_counts(connection: Connection) -> Counter[str]:
@@ -111,17 +141,15 @@ def open_counts(connection: Connection) -> Counter[str]:
 
 def waiting(connection: Connection, key: str | None = None) -> list[Waiting]:
     """Open tasks without a backend, of one session or of all, oldest first."""
-    query = select(tasks).where(tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None)).order_by(tasks.c.number)
-    if key is not None:
-        query = query.where(tasks.c.session_key == key)
-    return [Waiting(row.task_id, row.session_key, row.time_request_s, row.cpu) for row in connection.execute(query)]
+    query = _WAITING if key is None else _WAITING_OF_SESSION
+    return [Waiting(*row) for row in connection.execute(query, {"key": key})]
 
 
-def held(connection: Connection, nonces: Iterable[str]) -> list[Held]:
+def held(connection: Connection, nonces: Sequence[str]) -> list[Held]:
     """The open tasks that are placed on these backends."""
-    query = select(tasks.c.nonce, tasks.c.session_key, tasks.c.time_request_s)
-    placed = query.where(tasks.c.nonce.in_(list(nonces)), tasks.c.state.in_(_OPEN))
-    return [Held(row.nonce, row.session_key, row.time_request_s) for row in connection.execute(placed)]
+    if len(nonces) == 1:
+        return [Held(*row) for row in connection.execute(_HELD_BY_ONE, {"holder": nonces[0]})]
+    return [Held(*row) for row in connection.execute(_HELD.where(tasks.c.nonce.in_(nonces)))]
 
 
 def busy(connection: Connection) -> frozenset[str]:
@@ -132,27 +160,29 @@ def busy(connection: Connection) -> frozenset[str]:
 
 def place(transaction: Transaction, task_id: str, nonce: str, now: float) -> None:
     """The task is that backend's from now on."""
-    _set(transaction, task_id, nonce=nonce, sent=False)
-    attempts.begin(transaction, task_id, _attempt(transaction, task_id), nonce, now)
+    attempt = transaction.connection.execute(_PLACE, {"this": task_id, "holder": nonce}).scalar_one()
+    attempts.begin(transaction, task_id, attempt, nonce, now)
 
 
 def to_send(connection: Connection, nonce: str) -> list[TaskOrder]:
     """Orders that the backend has not confirmed yet, oldest first."""
-    unsent = select(tasks).where(tasks.c.nonce == nonce, tasks.c.state.in_(_OPEN), tasks.c.sent.is_(False))
-    return [_order(row) for row in connection.execute(unsent.order_by(tasks.c.number))]
+    return [_order(row) for row in connection.execute(_TO_SEND, {"holder": nonce})]
 
 
 def nonces_to_send(connection: Connection) -> list[str]:
     """Ready backends that have not confirmed all their tasks, the one that waits longest first."""
-    ready = select(jobs.c.nonce).where(jobs.c.state == JobState.READY.value)
-    query = select(tasks.c.nonce).where(tasks.c.state.in_(_OPEN), tasks.c.sent.is_(False), tasks.c.nonce.in_(ready))
-    return list(connection.execute(query.group_by(tasks.c.nonce).order_by(func.min(tasks.c.number))).scalars())
+    return list(connection.execute(_NONCES_TO_SEND).scalars())
+
+
+def awaits(connection: Connection, order: TaskOrder, nonce: str) -> bool:
+    """Has the backend not confirmed the order, as far as is written down?"""
+    there = _attempt_there(order.task_id, order.attempt, nonce)
+    return connection.execute(_UNCONFIRMED, there).scalar_one_or_none() is not None
 
 
 def sent(transaction: Transaction, order: TaskOrder, nonce: str) -> None:
     """The backend has confirmed the order."""
-    mine = (tasks.c.task_id == order.task_id, tasks.c.attempt == order.attempt, tasks.c.nonce == nonce)
-    transaction.connection.execute(update(tasks).where(*mine).values(sent=True))
+    transaction.connection.execute(_SENT, _attempt_there(order.task_id, order.attempt, nonce))
 
 
 def take_back(transaction: Transaction, nonce: str, now: float) -> list[TakenBack]:
@@ -167,10 +197,11 @@ def lose(transaction: Transaction, nonce: str, problem: ProblemDocument, retry: 
     """The backend has ended: its tasks wait for the next one.
 
     What it ran is failed with `problem` when `retry` is false, or when so many backends ended under it that it may be
-    the reason (each checkpoint starts that count again).
+    the reason (each checkpoint starts that count again). The first that it had confirmed counts as running: a backend
+    may end before it tells that it has begun.
     """
-    for row in _of_backend(transaction.connection, nonce):
-        running = row.state == TaskState.RUNNING.value
+    for number, row in enumerate(_of_backend(transaction.connection, nonce)):
+        running = row.state == TaskState.RUNNING.value or (row.sent and number == 0)
         if running and (not retry or row.losses + 1 >= MAX_LOSSES):
             _end(transaction, row, problem, now)
         else:
@@ -215,6 +246,7 @@ def progress(transaction: Transaction, job: Job, report: ReportedProgress, now: 
         transaction,
         report.task_id,
         state=TaskState.RUNNING.value,
+        sent=True,
         seq=report.seq,
         percent=report.percent,
         eta_s=report.eta_s,
@@ -260,8 +292,7 @@ def fail(transaction: Transaction, job: Job, task_id: str, attempt: int, problem
 
 def refuse(transaction: Transaction, order: TaskOrder, nonce: str, problem: ProblemDocument, now: float) -> None:
     """End a task that its backend did not take."""
-    mine = (tasks.c.task_id == order.task_id, tasks.c.attempt == order.attempt, tasks.c.nonce == nonce)
-    row = transaction.connection.execute(select(tasks).where(*mine, tasks.c.state.in_(_OPEN))).one_or_none()
+    row = _reported(transaction, order.task_id, order.attempt, nonce)
     if row is not None:
         _end(transaction, row, problem, now)
 
@@ -287,22 +318,24 @@ def _wait_again(transaction: Transaction, row: Row[Any], outcome: str, now: floa
     _set(transaction, row.task_id, **again, eta_s=None, **values)
 
 
-def _attempt(transaction: Transaction, task_id: str) -> int:
-    return int(transaction.connection.execute(select(tasks.c.attempt).where(tasks.c.task_id == task_id)).scalar_one())
-
-
 def _held(transaction: Transaction, job: Job, task_id: str, attempt: int) -> Row[Any]:
     """The open task that this backend has. Raises Problem `stale-report` for any other."""
-    mine = (tasks.c.task_id == task_id, tasks.c.attempt == attempt, tasks.c.nonce == job.nonce)
-    row = transaction.connection.execute(select(tasks).where(*mine, tasks.c.state.in_(_OPEN))).one_or_none()
+    row = _reported(transaction, task_id, attempt, job.nonce)
     if row is None:
         raise Problem("stale-report", "The task has ended, or another backend has it; forget about it.")
     return row
 
 
+def _reported(transaction: Transaction, task_id: str, attempt: int, nonce: str) -> Row[Any] | None:
+    return transaction.connection.execute(_REPORTED, _attempt_there(task_id, attempt, nonce)).one_or_none()
+
+
+def _attempt_there(task_id: str, attempt: int, nonce: str) -> dict[str, object]:
+    return {"this": task_id, "nth": attempt, "holder": nonce}
+
+
 def _of_backend(connection: Connection, nonce: str) -> Sequence[Row[Any]]:
-    query = select(tasks).where(tasks.c.nonce == nonce, tasks.c.state.in_(_OPEN)).order_by(tasks.c.number)
-    return connection.execute(query).all()
+    return connection.execute(_OPEN_ON_BACKEND, {"holder": nonce}).all()
 
 
 def _row(connection: Connection, key: str, task_id: str) -> Row[Any]:
@@ -314,7 +347,7 @@ def _row(connection: Connection, key: str, task_id: str) -> Row[Any]:
 
 
 def _set(transaction: Transaction, task_id: str, **values: object) -> None:
-    transaction.connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(**values))
+    transaction.connection.execute(_SET, {"this": task_id, **values})
 
 
 def _order(row: Row[Any]) -> TaskOrder:

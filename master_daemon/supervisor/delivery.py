@@ -31,9 +31,10 @@ class Delivery:
 
     def __init__(self, database: Database, lines: Lines, settings: Settings, clock: Callable[[], float]) -> None:
         self._database = database
-        self._lines = lines
+        self.lines = lines
         self._settings = settings
         self._clock = clock
+        self._confirmed: dict[tuple[str, int], tuple[TaskOrder, str]] = {}
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._taking_turns = threading.Lock()
         self._background = ThreadPoolExecutor(4, "delivery")
@@ -55,6 +56,23 @@ class Delivery:
                 nonces += dispatch(transaction, self._settings, now)
         if nonces and (self._round is None or self._round.done()):
             self._round = self._later(lambda: self._deliver_each(nonces))
+
+    def note_confirmed(self) -> None:
+        """Write down, all at once, which orders backends have: most have begun or ended by now, which says it too.
+
+        A daemon that dies before sends them again, and a backend takes an attempt only once.
+        """
+        confirmed = dict(self._confirmed)
+        if not confirmed:
+            return
+        with self._database.read() as connection:
+            unsure = [(order, nonce) for order, nonce in confirmed.values() if tasks.awaits(connection, order, nonce)]
+        if unsure:
+            with self._database.write() as transaction:
+                for order, nonce in unsure:
+                    tasks.sent(transaction, order, nonce)
+        for attempt in confirmed:
+            self._confirmed.pop(attempt, None)
 
     def _deliver_each(self, nonces: Iterable[str]) -> None:
         for nonce in nonces:
@@ -81,16 +99,17 @@ class Delivery:
 
     def _send_all(self, nonce: str) -> bool:
         """Whether there were tasks and all got through; others may have come meanwhile."""
+        confirmed = frozenset(self._confirmed)  # before the read: what is noted meanwhile is in one of the two
         with self._database.read() as connection:
             job = jobs.find(connection, nonce)
-            orders = tasks.to_send(connection, nonce)
+            orders = [one for one in tasks.to_send(connection, nonce) if (one.task_id, one.attempt) not in confirmed]
         if job is None or not job.ready or not orders:
             return False
         return all(self._send(job, order) for order in orders)
 
     def _send(self, job: Job, order: TaskOrder) -> bool:
         try:
-            self._lines.to(job).post("/tasks", order, TaskAccepted)
+            self.lines.to(job).post("/tasks", order, TaskAccepted)
         except Problem as problem:
             if problem.slug in _UNSENT:
                 self.on_silence()
@@ -98,13 +117,12 @@ class Delivery:
             with self._database.write() as transaction:
                 tasks.refuse(transaction, order, job.nonce, problem.document, self._clock())
             return True
-        with self._database.write() as transaction:
-            tasks.sent(transaction, order, job.nonce)
+        self._confirmed[order.task_id, order.attempt] = order, job.nonce
         return True
 
     def forget(self, job: Job) -> None:
         """Close the line to a job that has ended."""
-        self._lines.drop(job)
+        self.lines.drop(job)
 
     def cancel(self, key: str, task_id: str) -> None:
         """End a task now; its backend is told, if it has it. Raises Problem `unknown-task`."""
@@ -127,7 +145,7 @@ class Delivery:
         if job is None or not job.live or job.host is None:
             return
         with suppress(Problem):  # ended there already, or out of reach, where its report will find itself stale
-            self._lines.to(job).delete(f"/tasks/{attempt.task_id}", Done, {"attempt": str(attempt.attempt)})
+            self.lines.to(job).delete(f"/tasks/{attempt.task_id}", Done, {"attempt": str(attempt.attempt)})
 
     def _later(self, work: Callable[[], None]) -> Future[None]:
         future = self._background.submit(work)

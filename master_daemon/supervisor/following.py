@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from ligan.intervals import LEAVE_GRACE
 from master_daemon.cluster.manager import JobPhase, Listing, ResourceManager
 from master_daemon.observe import metrics
 from master_daemon.state import jobs
@@ -48,7 +49,7 @@ class Following:
         for job, sighting in news:
             self._follow(job, sighting, now)
         if listing is not None:
-            self._cancel_strays(listing)
+            self._cancel_strays(listing, now)
         return bool(news)
 
     def _note(self, details: Sequence[tuple[Job, Sighting]], now: float) -> None:
@@ -76,7 +77,7 @@ class Following:
         if done.action is Action.CANCEL:
             self._submission.cancel(after)
 
-    def _cancel_strays(self, listing: Listing) -> None:
+    def _cancel_strays(self, listing: Listing, now: float) -> None:
         """Jobs of ours that run although none of our rows lives for them: a late answer to a submit, a cancel that was
         lost, a database that was put back to an older state.
         """
@@ -84,8 +85,9 @@ class Following:
         with self._database.read() as connection:
             strays = running - {job.nonce for job in jobs.live(connection)}
             known = jobs.known_nonces(connection, strays) if strays else set()
+            leaving = jobs.ended_since(connection, strays, now - LEAVE_GRACE) if strays else set()
         ours = {nonce for nonce in strays if nonce in known or nonce.startswith(self._launcher.tag)}
-        for nonce in ours:
+        for nonce in ours - leaving:
             log.warning("job %s is nobody's any more and is cancelled", listing[nonce].job_id)
             self._manager.cancel(listing[nonce].job_id)
         self.observer.doubtful = bool(ours)

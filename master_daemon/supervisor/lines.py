@@ -6,10 +6,11 @@ import secrets
 from dataclasses import replace
 
 from ligan.identity import answer, matches
+from ligan.intervals import DISMISS_TIMEOUT
 from ligan.problem import Problem
 from ligan.web.client import Client
 from ligan.web.guard import TOKEN_HEADER, bearer
-from ligan.wire.job import Challenge, ChallengeAnswer
+from ligan.wire.job import Challenge, ChallengeAnswer, Done
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.tunnel.reach import Direct, Reach
@@ -37,6 +38,17 @@ class Lines:
     def url(self, job: Job) -> str:
         """Where a job that has registered is reached from here."""
         return self._reach.url(job)
+
+    def dismiss(self, job: Job) -> bool:
+        """Tell a job that it may go; False when it does not answer."""
+        headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
+        try:
+            Client(self.url(job), headers, timeout_s=DISMISS_TIMEOUT).post("/leave", Done(), Done)
+        except Problem:
+            return False
+        finally:
+            self._reach.drop(job)
+        return True
 
     def drop(self, job: Job) -> None:
         self._clients.pop((job.nonce, job.url), None)

@@ -74,7 +74,8 @@ def need(live: Sequence[Job], terms: Terms, now: float) -> Need:
     (job,) = live
     if job.state is JobState.DRAINING:
         return Need.START if terms.overlap else Need.NOTHING
-    if job.ends_at is None or now < job.ends_at - terms.lead_s:
+    near_its_end = job.ends_at is not None and now >= job.ends_at - terms.lead_s
+    if not (job.relieved or near_its_end):
         return Need.NOTHING
     return Need.START if terms.overlap else Need.DRAIN
 

@@ -17,6 +17,7 @@ from master_daemon.supervisor import lifecycle
 from master_daemon.supervisor.breaker import Breaker
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lifecycle import EndCause
+from master_daemon.supervisor.lines import Lines
 from master_daemon.supervisor.transitions import Transitions
 
 log = logging.getLogger(__name__)
@@ -26,14 +27,21 @@ class Submission:
     """Breakers by kind of job; they outlive the daemon, so that restarting it is no way to flood the scheduler."""
 
     def __init__(
-        self, database: Database, manager: ResourceManager, launcher: Launcher, transitions: Transitions
+        self,
+        database: Database,
+        manager: ResourceManager,
+        launcher: Launcher,
+        lines: Lines,
+        transitions: Transitions,
     ) -> None:
         self._database = database
         self._manager = manager
         self._launcher = launcher
+        self._lines = lines
         self._transitions = transitions
         self._rests_until = 0.0
         self._breakers: dict[Role, Breaker] = {role: self._load(role) for role in ("frontend", "backend", "cpu")}
+        self._show()
 
     def submit(self, job: Job, now: float) -> None:
         """Store the intent and submit, unless the breaker holds it back. A refusal ends the job; no clear answer
@@ -79,6 +87,14 @@ class Submission:
         """
         return job.job_id is not None and self._manager.cancel(job.job_id)
 
+    def dismiss(self, job: Job, now: float) -> None:
+        """End a job that is not needed any more: it goes by itself when told to, which asks nothing of the scheduler.
+        Should it stay, a later listing finds it.
+        """
+        asked = job.host is not None and lifecycle.in_contact(job, now) and self._manager.name != "local"
+        if not (asked and self._lines.dismiss(job)):
+            self.cancel(job)
+
     def rest(self, now: float) -> None:
         """The scheduler gave no answer: spare it, and the supervisor's turns, for a while."""
         self._rests_until = now + SCHEDULER_REST
@@ -102,9 +118,12 @@ class Submission:
         if breaker == self._breakers[role]:
             return
         self._breakers[role] = breaker
-        metrics.breaker_open.set(any(one.is_open for one in self._breakers.values()))
+        self._show()
         with self._database.write() as transaction:
             meta.put(transaction, _key(role), json.dumps(asdict(breaker)))
+
+    def _show(self) -> None:
+        metrics.breaker_open.set(any(one.is_open for one in self._breakers.values()))
 
     def _load(self, role: Role) -> Breaker:
         with self._database.read() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 
 from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TELL_PLACES, TICK
 from ligan.problem import Problem
@@ -53,7 +54,7 @@ class Supervisor:
         self.hearing = Hearing(database)
         self.views = Views(launcher.settings, self._holds)
         self._transitions = Transitions(database, delivery, self.views)
-        self._submission = Submission(database, manager, launcher, self._transitions)
+        self._submission = Submission(database, manager, launcher, delivery.lines, self._transitions)
         self._following = Following(database, manager, launcher, self._submission, self.change)
         self._filling = Filling(database, launcher, self._transitions, head_start, self.change)
         delivery.on_silence = self.hint
@@ -87,6 +88,7 @@ class Supervisor:
         """Look at what is there, give back, fill the seats, submit, and place tasks."""
         self._notice_pause(now)
         self.hearing.note(now)
+        self._delivery.note_confirmed()  # first: what a backend had counts when it is found to have ended
         found = self._read()
         if self._following.turn(found.jobs, self._listening_since, now):
             found = self._read()
@@ -198,19 +200,21 @@ class Supervisor:
         for job in live:
             self.end(job, why, now)
 
-    def hand_over(self, nonce: str, why: str, now: float) -> Job:
-        """Drain a job before its time: its seat, if it is still wanted, gets the next one."""
-        return self.change(nonce, lambda current: lifecycle.draining(current, why, now), now)
+    def relieve(self, nonce: str, now: float) -> Job:
+        """Hand a job over before its time: it serves until its successor is ready, as at its time limit."""
+        return self.change(nonce, lambda current: replace(current, relieved=True), now)
 
     def end(self, job: Job, why: str, now: float) -> None:
         """End a job that is not needed any more."""
-        after = self.change(job.nonce, lambda current: lifecycle.ended(current, why, now, EndCause.DONE), now)
-        self._submission.cancel(after)
+        self._submission.dismiss(self._end(job, why, now), now)
+
+    def _end(self, job: Job, why: str, now: float) -> Job:
+        return self.change(job.nonce, lambda current: lifecycle.ended(current, why, now, EndCause.DONE), now)
 
     def end_all(self, live: list[Job], why: str, now: float) -> None:
-        """End these jobs for good."""
+        """End these jobs for good, by the scheduler: the daemon stops and cannot see whether they go by themselves."""
         for job in live:
-            self.end(job, why, now)
+            self._submission.cancel(self._end(job, why, now))
 
     def _holds(self) -> str:
         """Why no backend is submitted just now, for those who wait for one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -68,23 +67,27 @@ def _run(chosen: Sequence[Fault], at_once: int, keep: bool) -> list[Result]:
     print(heading(), flush=True)
     with ThreadPoolExecutor(at_once) as fakes, ThreadPoolExecutor(1) as reals:
         pools = {"fake": fakes, "real": reals}
-        futures = [pools[fault.kind].submit(_row, fault, keep) for fault in chosen]
+        futures = [pools[fault.kind].submit(_told, fault, keep) for fault in chosen]
         return [future.result() for future in futures]
 
 
-def _row(fault: Fault, keep: bool) -> Result:
+def run_row(fault: Fault, keep: bool = False) -> Result:
+    """Play the row in a process of its own."""
     argv = [sys.executable, "-m", "tests.faults", "--row", fault.name, *(["--keep"] if keep else [])]
     began = time.monotonic()
-    process = subprocess.Popen(
-        argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    # In our process group: Ctrl-C reaches every row, and each ends what it started.
+    process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         said, complaint = process.communicate(timeout=ROW_TIMEOUT)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.send_signal(signal.SIGINT)
         said, complaint = process.communicate()
         complaint += f"\nthe row did not end within {ROW_TIMEOUT:.0f} s"
-    result = Result.of(fault, said, complaint, time.monotonic() - began)
+    return Result.of(fault, said, complaint, time.monotonic() - began)
+
+
+def _told(fault: Fault, keep: bool) -> Result:
+    result = run_row(fault, keep)
     print(line(result), flush=True)
     return result
 

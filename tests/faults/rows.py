@@ -1,15 +1,10 @@
-"""All rows, in the table's order."""
+"""All rows. Those that take longest come first: several are played at a time."""
 
-from tests.faults import (  # isort: skip
-    rows_listing,
-    rows_submit,
-    rows_jobs,
-    rows_parts,
-    rows_handover,
-    rows_calls,
-    rows_disk,
-    rows_real,
-)
+# isort: off
+from tests.faults import rows_handover, rows_parts, rows_submit, rows_jobs, rows_listing
+from tests.faults import rows_calls, rows_disk, rows_real
+
+# isort: on
 from tests.faults.row import FAULTS
 
 __all__ = [

@@ -11,7 +11,8 @@ LONG = 1.0
 
 
 def _job(house: House, role: str = "backend") -> Job:
-    return house.slurm.running(f"ligan-{role}-")[-1]
+    jobs: list[Job] = house.slurm.running(f"ligan-{role}-")
+    return jobs[-1]
 
 
 @fault(task_s=LONG)

@@ -36,8 +36,8 @@ class Result:
             return cls(*row, error="\n".join(complaint.strip().splitlines()[-12:]) or "no word")
         if "skipped" in found:
             return cls(*row, skipped=found["skipped"])
-        counts = (tuple(found[name]) for name in ("lost", "doubled", "orphaned"))
-        return cls(*row, *counts, found["recovery_s"], found["figures"])
+        lost, doubled, orphaned = (tuple(found[name]) for name in ("lost", "doubled", "orphaned"))
+        return cls(*row, lost, doubled, orphaned, found["recovery_s"], found["figures"])
 
     @property
     def passed(self) -> bool:

@@ -15,7 +15,7 @@ from ligan.web.guard import SESSION_HEADER, TOKEN_HEADER, bearer
 from ligan.wire.admin import AdminJobs, AdminSessions, Drain, Explanation, Status
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
 from master_daemon.observe.session_tag import session_tag
-from tests.ligan.stub import wait_until
+from tests.ligan.stub import stub_app, wait_until
 from tests.master_daemon.running import House, Played
 
 PATHS = ("status", "jobs", "sessions", "explain/x", "drain", "jobs/0123456789abcdefghjkmn/drain", "nothing")
@@ -141,19 +141,21 @@ def test_drain_holds_back_new_sessions_only(
 def test_one_job_is_taken_out_of_service(house: House, operator: Operator, browser: requests.Session) -> None:
     backend = house.backend(browser)
     nonce = backend.bootstrap.nonce
-    assert "ends what it runs" in operator.post(f"jobs/{nonce}/drain").json()["what"]
-    wait_until(lambda: nonce not in operator.get("jobs").text, "the drained job's end")
-    told = Explanation.model_validate_json(operator.get(f"explain/{nonce}").content)
-    assert "operator" in told.why
-    again = operator.post(f"jobs/{nonce}/drain")
-    assert (again.status_code, again.json()["type"]) == (404, "urn:ligan:problem:not-found")
+    assert "successor" in operator.post(f"jobs/{nonce}/drain").json()["what"]
     key = house.key(house.session_of(browser)["session_id"])
 
-    def successor() -> bool:
+    def successor() -> str:
         job = house.newest(key)
-        return job is not None and job.nonce != nonce
+        return job.nonce if job is not None and job.nonce != nonce else ""
 
     wait_until(successor, "the session's next backend")
+    assert house.session_of(browser)["backend"]["ready"], "until that is ready"
+    house.play(house.bootstrap(successor()), stub_app())
+    wait_until(lambda: nonce not in operator.get("jobs").text, "the drained job's end")
+    told = Explanation.model_validate_json(operator.get(f"explain/{nonce}").content)
+    assert "successor" in told.why
+    again = operator.post(f"jobs/{nonce}/drain")
+    assert (again.status_code, again.json()["type"]) == (404, "urn:ligan:problem:not-found")
 
 
 @pytest.mark.parametrize("body", [{}, {"on": "perhaps"}, {"on": True, "message": "x" * 301}, {"on": True, "more": 1}])

@@ -138,6 +138,18 @@ def test_the_head_start_is_learnt(build: Build) -> None:
     assert 300 + 30 < head_start < 300 + 30 + 60
 
 
+def test_an_operator_has_a_job_relieved_without_a_gap(house: House) -> None:
+    key, old = house.ready_backend(present=True)
+    house.supervisor.relieve(old.nonce, house.now)
+    house.wait(2)
+    assert house.view(key).ready, "until the next one is"
+    new = house.live(key)[-1]
+    assert new.generation == 2
+    house.come_up(new)
+    house.wait(2)
+    assert [job.nonce for job in house.live(key)] == [new.nonce]
+
+
 def test_cancel_and_restart(build: Build) -> None:
     house = build(backend={"time_limit": LIMIT, "handover": "restart"})
     key, old = house.ready_backend(present=True)

@@ -285,7 +285,7 @@ def test_strays_are_cancelled_and_strangers_are_not(house: House) -> None:
     house.supervisor.end_all([job], "Stopped.", house.now)  # its scancel is lost
     house.manager.answering = True
     house.manager.cancelled.clear()
-    house.tick(POLL_BUSY)
+    house.tick(POLL_BUSY, times=3)
     mine = {house.manager.job(nonce).job_id for nonce in (job.nonce, stray.nonce)}
     assert set(house.manager.cancelled) == mine
     assert house.manager.job(stranger.nonce).state == "PENDING"
