@@ -7,7 +7,7 @@ STATE_DIR ?= state
 BIN := .venv/bin
 WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
 
-.PHONY: run test bench setup webui clean help
+.PHONY: run test bench faults setup webui clean help
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile
@@ -20,6 +20,9 @@ test: .venv/.tested frontend_server/static/.built  ## lint, types and all tests
 
 bench: .venv/.tested frontend_server/static/.built  ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do case $$script in */_*) ;; *) echo "== $$script"; $(BIN)/python $$script || exit 1;; esac; done
+
+faults: .venv/.tested frontend_server/static/.built  ## break everything, and count what was lost: build/faults.json; ROWS='squeue-*' for some
+	@$(BIN)/python -m tests.faults --only '$(or $(ROWS),*)' --json build/faults.json
 
 setup: .venv/.installed frontend_server/static/.built  ## install everything that is missing
 webui: frontend_server/static/.built  ## build the web UI

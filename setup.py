@@ -13,6 +13,7 @@ SERVER = [
     "waitress>=3.0",
     "pydantic>=2.7",
     "requests>=2.31",
+    "urllib3>=2",
 ]
 DAEMON = [
     "aiohttp>=3.14",

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     import logging
     from types import TracebackType
 
-DESCRIPTION = """The backend of one session: model work in a job of its own.
+DESCRIPTION = """A backend: model work for one session, or for all, in a job of its own.
 
 The daemon starts it (`ligan up`) and writes one JSON document to its standard input, which says where the daemon is,
-which engine to load and what the job's token is. It ends with code 0 on SIGTERM or when its daemon stays away, and with
-code 1 when the daemon refuses it or its models cannot be loaded. It logs to standard error.
+which engine to load and what the job's token is. It ends with code 0 on SIGTERM, when its daemon has
+no more use for it or stays away, and with code 1 when the daemon refuses it or its models cannot be loaded. It logs to
+standard error.
 `python -m backend_container.describe` prints its API and its tasks."""
 
 

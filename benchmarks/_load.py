@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import cycle, pairwise
+from itertools import cycle
 
 from _report import Figures, summary
 from urllib3.exceptions import HTTPError
@@ -39,7 +39,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Look:
-    """What `GET session` said."""
+    """What `GET session` said; no answer counts as not ready."""
 
     at: float
     ready: bool
@@ -130,11 +130,14 @@ class Person:
     def _look_on(self) -> None:
         page = self._second_page()
         while not self._over.wait(_LOOK):
-            try:
-                backend = page.session().backend
-            except _CUT:
-                continue
-            self.looks.append(Look(time.monotonic(), backend.ready, backend.generation))
+            self.looks.append(self._look(page))
+
+    def _look(self, page: Page) -> Look:
+        try:
+            backend = page.session().backend
+        except _CUT:
+            return Look(time.monotonic(), ready=False, generation=0)
+        return Look(time.monotonic(), backend.ready, backend.generation)
 
     def _second_page(self) -> Page:
         """The same person on connections of its own."""
@@ -183,19 +186,14 @@ def round_trips(crowd: list[Person]) -> Figures:
 
 
 def longest_gap(person: Person) -> float:
-    """Longest time in seconds in which looks at the session, once ready, did not find a ready backend."""
-    return _longest(person.looks, lambda look: look.ready)
-
-
-def _longest(looks: list[Look], good: Callable[[Look], bool]) -> float:
-    longest, last_good = 0.0, looks[0].at if looks else 0.0
-    for before, look in pairwise(looks):
-        if good(look):
-            if not good(before):
-                longest = max(longest, look.at - last_good)
-            last_good = look.at
-    if looks and not good(looks[-1]):
-        longest = max(longest, looks[-1].at - last_good)
+    """Longest time in seconds in which looks at the session found no ready backend, or nobody who answered."""
+    longest, last_ready, ready = 0.0, person.began, True
+    for look in person.looks:
+        if not (ready and look.ready):
+            longest = max(longest, look.at - last_ready)
+        if look.ready:
+            last_ready = look.at
+        ready = look.ready
     return longest
 
 
@@ -204,10 +202,10 @@ def stalls(person: Person) -> list[tuple[float, float]]:
 
     It includes what the way through the system costs when all is well.
     """
-    ended = sorted((task.ends[0][0], task) for task in person.sent.values() if task.ends)
     free_at = person.began
     waits = []
-    for end, task in ended:
+    for task in sorted((task for task in person.sent.values() if task.ends), key=lambda task: task.ends[0]):
+        end = task.ends[0][0]
         waits.append((end, max(0.0, end - task.seconds - max(task.at, free_at))))
         free_at = end
     return waits

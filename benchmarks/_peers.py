@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _cluster import Cluster
-from _report import BUILD, Figures, summary
+from _report import BUILD
+from _times import Times
 
 _HOME = BUILD / "peers"
 _PYTHON = _HOME / "venv" / "bin" / "python"
@@ -55,17 +56,14 @@ def install(peer: Peer) -> None:
         raise LeftOutError(f"left out, it cannot be installed here: {_why(error)}") from error
 
 
-def run(peer: Peer, cluster: Cluster, starts: int, warm: int) -> Figures:
-    """The figures of one peer. Raises LeftOutError when its script fails."""
+def run(peer: Peer, cluster: Cluster, starts: int, warm: int) -> Times:
+    """The times of one peer. Raises LeftOutError when its script fails."""
     with cluster.user_folder() as folder:
         argv = [str(_PYTHON), str(_HERE / peer.script), "--host", cluster.login_address, "--folder", str(folder)]
         argv += ["--starts", str(starts), "--warm", str(warm), "--proxy", str(_PROXY)]
         said = _output(cluster, argv)
     answer = json.loads(said)
-    figures: Figures = {"what": f"{version(peer)}{answer['settings']}", "start_ms": summary(answer["start_ms"], 1)}
-    if answer["warm_ms"]:
-        figures["warm_ms"] = summary(answer["warm_ms"])
-    return figures
+    return Times(f"{version(peer)}{answer['settings']}", answer["start_ms"], answer["warm_ms"])
 
 
 def version(peer: Peer) -> str:

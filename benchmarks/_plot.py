@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 from _load import Look, Person, stalls
@@ -16,7 +17,7 @@ def write_timeline(crowd: list[Person], title: str, path: Path) -> None:
     """Draw one row for each session and write the file."""
     begin = min(person.began for person in crowd)
     end = max(look.at for person in crowd for look in person.looks)
-    scale = (_WIDTH - _LEFT - 20) / (end - begin)
+    scale = (_WIDTH - _LEFT - 40) / (end - begin)
     rows = [_row(person, number, begin, scale) for number, person in enumerate(crowd)]
     height = _TOP + _ROW * len(crowd) + 40
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,10 +33,11 @@ def write_timeline(crowd: list[Person], title: str, path: Path) -> None:
 
 def _row(person: Person, number: int, begin: float, scale: float) -> str:
     top = _TOP + number * _ROW
-    x = [_LEFT + (look.at - begin) * scale for look in person.looks]
+    stretches = [list(same) for _, same in groupby(person.looks, _colour)]
+    ends = [later[0].at for later in stretches[1:]] + [person.looks[-1].at]
     bands = (
-        _rect(at, top + 80, after - at + 0.3, 22, _colour(look))
-        for at, after, look in zip(x, x[1:], person.looks, strict=False)
+        _rect(_LEFT + (looks[0].at - begin) * scale, top + 80, (end - looks[0].at) * scale, 22, _colour(looks[0]))
+        for looks, end in zip(stretches, ends, strict=True)
     )
     dots = (
         f'<circle cx="{_LEFT + (end - begin) * scale:.1f}" cy="{top + 74 - min(wait, 3) * 20:.1f}" r="1.3"/>'

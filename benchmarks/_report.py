@@ -60,7 +60,7 @@ def resident_mib(pid: int, children: bool = False) -> float:
     """Resident set of a process, or of it and its children, in MiB."""
     process = psutil.Process(pid)
     tree = (process, *(process.children(recursive=True) if children else ()))
-    return round(sum(member.memory_info().rss for member in tree) / 2**20, 1)
+    return round(float(sum(member.memory_info().rss for member in tree)) / 2**20, 1)
 
 
 def machine(slurm: bool = False) -> str:

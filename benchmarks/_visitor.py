@@ -33,13 +33,14 @@ class Visitor:
         self._calls.close()
         self._stream.close()
 
-    def round_trip(self, kind: str = "noop") -> float:
-        """Milliseconds from the submit of a task to the arrival of its result event."""
+    def round_trip(self, kind: str = "noop") -> tuple[float, float]:
+        """Milliseconds from the submit of a task to its acknowledgement, and to the arrival of its result event."""
         self._read = b""
         begin = time.perf_counter()
         task_id = self._submit(kind)
+        acknowledged = time.perf_counter()
         self._wait_for(b"on-result", task_id.encode())
-        return (time.perf_counter() - begin) * 1000
+        return (acknowledged - begin) * 1000, (time.perf_counter() - begin) * 1000
 
     def _submit(self, kind: str) -> str:
         body = json.dumps({"kind": kind, "params": {}})

@@ -18,14 +18,17 @@ which is started if it is down, and ends every job that it started, on Ctrl-C to
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from _cluster import Cluster, Site, cluster, rpcs
 from _peers import PEERS, LeftOutError, Peer, install, run
-from _report import Figures, machine, parser_of, show, summary, timed
+from _report import Figures, machine, parser_of, show, timed
+from _times import Times
 from _visitor import Visitor
 
 from ligan.page import Page
@@ -43,13 +46,14 @@ class Effort:
     """How often everything is done."""
 
     starts: int
+    rounds: int
     warm: int
     window_s: float
     crowds: tuple[int, ...]
 
 
-FULL = Effort(starts=9, warm=300, window_s=60, crowds=(1, 10, 50))
-QUICK = Effort(starts=2, warm=50, window_s=15, crowds=(1, 5))
+FULL = Effort(starts=9, rounds=3, warm=300, window_s=60, crowds=(1, 10, 50))
+QUICK = Effort(starts=2, rounds=1, warm=50, window_s=15, crowds=(1, 5))
 
 
 def main() -> None:
@@ -71,34 +75,44 @@ def main() -> None:
 
 
 def start(slurm: Cluster, effort: Effort) -> Figures:
-    rows = {"LiGAN": _own(slurm, effort.starts, 0, "fake")}
-    rows |= {peer.name: _peer(peer, slurm, effort.starts, 1) for peer in PEERS}
-    rows["LiGAN, face model"] = _own(slurm, min(effort.starts, 3), 0, "appearance")
+    """In rounds: a neighbour who comes and goes is met by all."""
+    times: dict[str, Times] = {}
+    for _ in range(effort.rounds):
+        for name, measure in _systems(slurm, effort.starts // effort.rounds).items():
+            now = measure()
+            times[name] = times[name] + now if name in times else now
+    rows = {name: seen.figures("start_ms") for name, seen in times.items()}
     return {"start": rows, "start_over_bare": _over(rows, "start_ms", "bare sbatch")}
 
 
+def _systems(slurm: Cluster, starts: int) -> dict[str, Callable[[], Times]]:
+    systems: dict[str, Callable[[], Times]] = {"LiGAN": partial(_own, slurm, starts, 0, "fake")}
+    systems |= {peer.name: partial(_peer, peer, slurm, starts, 1) for peer in PEERS}
+    return systems | {"LiGAN, face model": partial(_own, slurm, 1, 0, "appearance")}
+
+
 def warm(slurm: Cluster, effort: Effort) -> Figures:
-    rows = {"LiGAN": _own(slurm, 1, effort.warm, "fake")}
+    rows = {"LiGAN": _own(slurm, 1, effort.warm, "fake").figures("acknowledged_ms", "warm_ms")}
     with_warm = (peer for peer in PEERS if peer.name in ("dask-jobqueue", "Parsl"))
-    rows |= {peer.name: _peer(peer, slurm, 1, effort.warm) for peer in with_warm}
+    rows |= {peer.name: _peer(peer, slurm, 1, effort.warm).figures("warm_ms") for peer in with_warm}
     return {"warm": rows, "warm_over_Parsl": _over(rows, "warm_ms", "Parsl")}
 
 
-def _own(slurm: Cluster, starts: int, warm: int, engine: str) -> Figures:
-    site: Site = {"backend": {"engine": engine}}
-    readies: list[float] = []
-    trips: list[float] = []
-    while len(readies) < starts:
-        with slurm.ligan(site) as system:
-            for _ in range(min(_GPUS, starts - len(readies))):
+def _own(slurm: Cluster, starts: int, warm: int, engine: str) -> Times:
+    times = Times(f"engine {engine}")
+    while len(times.start_ms) < starts:
+        with slurm.ligan({"backend": {"engine": engine}}) as system:
+            for _ in range(min(_GPUS, starts - len(times.start_ms))):
                 page = Page(system.url)
-                readies.append(timed(page.wait_ready))
+                time.sleep(random.random())  # as with the peers: the scheduler turns once a second
+                times.start_ms.append(timed(page.wait_ready))
             trips = _round_trips(page, warm)
-    figures: Figures = {"what": f"engine {engine}", "start_ms": summary(readies, 1)}
-    return figures | ({"warm_ms": summary(trips)} if trips else {})
+    times.acknowledged_ms = [acknowledged for acknowledged, _ in trips]
+    times.warm_ms = [done for _, done in trips]
+    return times
 
 
-def _round_trips(page: Page, count: int) -> list[float]:
+def _round_trips(page: Page, count: int) -> list[tuple[float, float]]:
     if not count:
         return []
     visitor = Visitor(page)
@@ -110,12 +124,12 @@ def _round_trips(page: Page, count: int) -> list[float]:
         visitor.close()
 
 
-def _peer(peer: Peer, slurm: Cluster, starts: int, warm: int) -> Figures:
+def _peer(peer: Peer, slurm: Cluster, starts: int, warm: int) -> Times:
     try:
         install(peer)
         return run(peer, slurm, starts, warm)
     except LeftOutError as error:
-        return {"what": str(error)}
+        return Times(str(error))
 
 
 def _over(rows: Figures, figure: str, reference: str) -> Figures:

@@ -188,7 +188,7 @@ def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line, f"{process.args} ended; what it printed above says why"
+    assert line, f"{process.args!r} ended; what it printed above says why"
     said: dict[str, Any] = json.loads(line)
     return said
 

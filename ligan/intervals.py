@@ -21,6 +21,8 @@ POLL_LOCAL = 0.5
 """Between listings of local processes: reading /proc costs nothing."""
 ENDS_AT_TOLERANCE = 5.0
 """A time limit that moved by less than this did not move: it is read off a clock that ticks in seconds."""
+EXPECTED_START_TOLERANCE = 60.0
+"""An expected start that moved by less than this did not move: Slurm plans anew every half minute, in guesses."""
 RESTART_PAUSES = (3.0, 10.0, 30.0, 60.0, 300.0)
 """Before a seat's next job after one, two … jobs in a row that never became ready: a broken set-up must not spin."""
 GIVE_UP_STARTS = 3

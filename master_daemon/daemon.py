@@ -93,7 +93,7 @@ class Daemon:
         self._runner: web.AppRunner | None = None
         self._supervising: threading.Thread | None = None
         self.port = settings.daemon.port
-        self.sweeper = Sweeper(self.database, self.parts.artifacts, settings.daemon.retention_days * _DAY)
+        self.sweeper = self.parts.sweeper
         self._renewing = Repeating("lease", LEASE_RENEWAL, self.tenure.renew)
         self._sweeping = Repeating("retention", SWEEP, self.sweeper.turn)
 
@@ -206,6 +206,7 @@ def _assemble(
     settings: Settings, state_dir: Path, database: Database, manager: ResourceManager, api_port: int, ways: Ways
 ) -> Parts:
     secret = load_secret(state_dir / "secret")
+    artifacts = Artifacts(state_dir / "artifacts")
     observatory = Observatory(database, manager.name, state_dir, time.time())
     launcher = Launcher(settings, secret, f"http://{settings.daemon.cluster_host}:{api_port}")
     lines = Lines(launcher, ways.reach)
@@ -217,7 +218,8 @@ def _assemble(
         settings=settings,
         secret=secret,
         database=database,
-        artifacts=Artifacts(state_dir / "artifacts"),
+        artifacts=artifacts,
+        sweeper=Sweeper(database, artifacts, settings.daemon.retention_days * _DAY),
         launcher=launcher,
         lines=lines,
         delivery=delivery,

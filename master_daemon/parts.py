@@ -10,6 +10,7 @@ from master_daemon.describe import Descriptions
 from master_daemon.observe.observatory import Observatory
 from master_daemon.state.artifacts import Artifacts
 from master_daemon.state.database import Database
+from master_daemon.state.sweeper import Sweeper
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
@@ -24,6 +25,7 @@ class Parts:
     secret: bytes
     database: Database
     artifacts: Artifacts
+    sweeper: Sweeper
     launcher: Launcher
     lines: Lines
     looks: Looks

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -42,13 +43,17 @@ def tell(settings: str, start_ms: list[float], warm_ms: list[float]) -> None:
 
 
 def clear_queue() -> None:
-    """Cancel what this user has and wait until the cluster is free again: each start finds it empty."""
+    """Cancel what this user has and wait until the cluster is free again, then for a part of a second.
+
+    So each start finds it empty, and the scheduler, which turns once a second, at a moment of chance.
+    """
     subprocess.run(["scancel", f"--user={_me()}"], check=False)
     deadline = time.monotonic() + 60
     while subprocess.run(["squeue", "--me", "--noheader"], capture_output=True, text=True, check=True).stdout.strip():
         if time.monotonic() > deadline:
             raise TimeoutError("jobs are still listed 60 s after scancel")
         time.sleep(0.1)
+    time.sleep(random.random())
 
 
 def _me() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import cached_property
 from typing import TypeVar
+from urllib.parse import urlencode
 
-import requests
 from pydantic import BaseModel, ValidationError
-from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, connection_from_url
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from ligan.intervals import CALL_TIMEOUT
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
@@ -28,27 +30,33 @@ class Client:
         self, base_url: str, headers: dict[str, str] | None = None, timeout_s: float = CALL_TIMEOUT, at_once: int = 32
     ) -> None:
         self._base = base_url.rstrip("/")
+        self._headers = headers or {}
         self._timeout = timeout_s
+        self._at_once = at_once
         self._free = threading.BoundedSemaphore(at_once)
-        self._session = requests.Session()
-        self._session.trust_env = False  # a site's proxy variables must not lead cluster-local calls astray
-        self._session.mount("http://", HTTPAdapter(pool_connections=4, pool_maxsize=32))
-        self._session.headers.update(headers or {})
 
     def get(self, path: str, answer: type[M], params: dict[str, str] | None = None) -> M:
-        return _read(self._send("GET", path, params=params), answer)
+        return self._read(self._send("GET", path, params=params), answer)
 
     def post(self, path: str, message: BaseModel, answer: type[M]) -> M:
-        return _read(self._send("POST", path, body=message.model_dump_json().encode()), answer)
+        return self._read(self._send("POST", path, body=message.model_dump_json().encode()), answer)
 
     def delete(self, path: str, answer: type[M], params: dict[str, str] | None = None) -> M:
-        return _read(self._send("DELETE", path, params=params), answer)
+        return self._read(self._send("DELETE", path, params=params), answer)
 
     def get_bytes(self, path: str) -> bytes:
-        return self._send("GET", path).content
+        return self._send("GET", path).data
 
     def put_bytes(self, path: str, body: bytes) -> None:
         self._send("PUT", path, body=body, content_type="application/octet-stream")
+
+    # On a pool of urllib3 itself: `requests` around it would cost twice as much again as the call, and would follow a
+    # site's proxy variables.
+    @cached_property
+    def _line(self) -> tuple[HTTPConnectionPool, str]:
+        """The connections, and what every path begins with. Raises HTTPError for an address that is none."""
+        pool = connection_from_url(self._base, maxsize=self._at_once, timeout=self._timeout, retries=False)
+        return pool, parse_url(self._base).path or ""
 
     def _send(
         self,
@@ -57,38 +65,32 @@ class Client:
         params: dict[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
-    ) -> requests.Response:
-        headers = {"Content-Type": content_type} if body is not None else {}
+    ) -> BaseHTTPResponse:
+        headers = self._headers if body is None else {**self._headers, "Content-Type": content_type}
         if not self._free.acquire(blocking=False):
             raise Problem("unreachable", f"{method} {path}: earlier calls have no answer yet; try again in a moment.")
         try:
-            response = self._session.request(
-                method,
-                self._base + path,
-                params=params,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,  # an address answers for itself
-            )
-        except (requests.RequestException, HTTPError) as error:
+            pool, prefix = self._line
+            target = f"{prefix}{path}?{urlencode(params)}" if params else prefix + path
+            response = pool.urlopen(method, target, body, headers, redirect=False)  # an address answers for itself
+        except HTTPError as error:
             raise Problem("unreachable", f"{method} {path}: {type(error).__name__}; try again in a moment.") from error
         finally:
             self._free.release()
-        if response.status_code >= 300:
-            raise _problem(response)
+        if response.status >= 300:
+            raise self._problem(response)
         return response
 
+    def _read(self, response: BaseHTTPResponse, answer: type[M]) -> M:
+        try:
+            return answer.model_validate_json(response.data)
+        except ValidationError as error:
+            raise Problem(
+                "unreachable", f"{self._base} answered something else than {answer.__name__} to {response.url}."
+            ) from error
 
-def _read(response: requests.Response, answer: type[M]) -> M:
-    try:
-        return answer.model_validate_json(response.content)
-    except ValidationError as error:
-        raise Problem("unreachable", f"{response.url} answered something else than {answer.__name__}.") from error
-
-
-def _problem(response: requests.Response) -> Problem:
-    with suppress(ValidationError):
-        if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
-            return Problem.of(ProblemDocument.model_validate_json(response.content))
-    return Problem("unreachable", f"{response.url} answered {response.status_code} {response.reason}.")
+    def _problem(self, response: BaseHTTPResponse) -> Problem:
+        with suppress(ValidationError):
+            if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+                return Problem.of(ProblemDocument.model_validate_json(response.data))
+        return Problem("unreachable", f"{self._base} answered {response.status} {response.reason} to {response.url}.")

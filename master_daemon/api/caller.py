@@ -39,7 +39,10 @@ def calling_session(parts: Parts) -> tuple[str, str]:
 def calling_job(parts: Parts, *roles: Role) -> Job:
     """The live job that calls, one of `roles` if any are given. Raises Problem `not-authorised`."""
     with parts.database.read() as connection:
-        job = jobs.find(connection, request.headers.get(JOB_HEADER, ""))
+        return _admit(parts, jobs.find(connection, request.headers.get(JOB_HEADER, "")), *roles)
+
+
+def _admit(parts: Parts, job: Job | None, *roles: Role) -> Job:
     if job is None or not matches(request.headers.get(TOKEN_HEADER, ""), bearer(parts.launcher.token(job))):
         raise Problem("not-authorised", "This address is for jobs that the daemon started.")
     logs.note(job=job.nonce, session_key=job.seat if is_session(job.seat) else "")
@@ -55,7 +58,9 @@ def calling_backend(parts: Parts) -> Job:
 
 def calling_frontend(parts: Parts) -> Job:
     """The frontend, which must also know its frontend ID (thesis, section 4.2.1)."""
-    job = calling_job(parts, "frontend")
+    serving = parts.supervisor.frontend
+    known = serving is not None and request.headers.get(JOB_HEADER) == serving.nonce
+    job = _admit(parts, serving, "frontend") if known else calling_job(parts, "frontend")
     if not matches(request.headers.get(FRONTEND_HEADER, ""), job.instance_id):
         raise Problem("not-authorised", "The frontend ID is not the current one.")
     return job

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response
 from pydantic import BaseModel, JsonValue
 from sqlalchemy import Connection
@@ -44,7 +46,10 @@ def frontend_api(parts: Parts) -> APIBlueprint:
     @api.post("/tasks", summary="A new task of a session", responses={"202": TaskCreated})
     def new_task(body: SessionTask) -> Response:
         calling_frontend(parts)
-        return reply(TaskCreated(task_id=_store_task(parts, body)), 202)
+        task_id, nonces = _store_task(parts, body)
+        answer = reply(TaskCreated(task_id=task_id), 202)
+        answer.call_on_close(partial(parts.delivery.deliver_each, nonces))  # it is durable; the page need not wait
+        return answer
 
     @api.get("/tasks", summary="All tasks of a session", responses={"200": Tasks})
     def list_tasks(query: OfSession) -> Response:
@@ -112,8 +117,8 @@ def _looker(parts: Parts, key: str) -> Job | None:
     return own if own is not None and own.ready else next(iter(shared), None)
 
 
-def _store_task(parts: Parts, new: SessionTask) -> str:
-    """ID of the task, now durable and, if a backend has room for it, on its way."""
+def _store_task(parts: Parts, new: SessionTask) -> tuple[str, set[str]]:
+    """ID of the task, now durable, and the backends that have room and to which it can be delivered."""
     kind = parts.descriptions.kinds.find(new.kind)
     with parts.database.write() as transaction:
         key = sessions.key_of(transaction.connection, new.session_id)
@@ -121,8 +126,7 @@ def _store_task(parts: Parts, new: SessionTask) -> str:
         refs = _image_refs(transaction.connection, key, kind, new.params)
         now = parts.now()
         task_id = tasks.add(transaction, key, kind, new.params, refs, now)
-        parts.delivery.place(transaction, now, key)
-        return task_id
+        return task_id, parts.delivery.assign(transaction, now, key)
 
 
 def _check_capacity(connection: Connection, key: str) -> None:

@@ -33,8 +33,8 @@ def life_api(parts: Parts) -> APIBlueprint:
         known = partial(
             lifecycle.registered, host=body.host, port=body.port, job_id=body.job_id, time_limit_s=limit, now=now
         )
-        parts.supervisor.change(job.nonce, lambda j: _live(known(j), j), now)
-        return reply(Done())
+        after = parts.supervisor.change(job.nonce, lambda j: _live(known(j), j), now)
+        return reply(_welcome(after))
 
     @api.post("/on-ready", summary="A job can take requests", responses={"200": Done})
     def on_ready(body: Ready) -> Response:
@@ -52,6 +52,13 @@ def life_api(parts: Parts) -> APIBlueprint:
         return reply(Done())
 
     return api
+
+
+def _welcome(job: Job) -> Done:
+    """Not to a second process of the same job; its place in the cluster is given back by the supervisor."""
+    if not job.live:
+        raise Problem("not-authorised", f"This job has been ended: {job.reason}")
+    return Done()
 
 
 def _live(after: Job, before: Job) -> Job:

@@ -8,13 +8,17 @@ from pydantic import BaseModel
 from ligan.ids import ImageId
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
+from ligan.wire.job import Done
 from ligan.wire.session import Session
 from master_daemon.api.caller import calling_session, check_gateway
 from master_daemon.parts import Parts
 from master_daemon.state import images
+from master_daemon.tunnel.cookie import clear_cookie
 
 SEND_HEADER = "X-Ligan-Send-Artifact"
 """Tells the gateway to send that artifact in place of this answer: no byte of it passes Flask."""
+_PAGE = "page"
+"""Who erases, in the audit."""
 
 
 class ImagePath(BaseModel):
@@ -35,6 +39,17 @@ def public_api(parts: Parts) -> APIBlueprint:
     @api.get("/session", summary="The page's session and its backend", responses={"200": Session})
     def session() -> Response:
         return answer()
+
+    @api.delete("/session", summary="Erase the session with all it had", responses={"202": Done})
+    def erase() -> Response:
+        """Tasks and backends end; photos, results and events are gone. The next load of the page begins anew."""
+        _, key = calling_session(parts)
+        now = parts.now()
+        parts.sweeper.erase(key, _PAGE, now, lambda transaction: parts.supervisor.clear_out(transaction, key, now))
+        answer = reply(Done(), 202)
+        answer.headers["Set-Cookie"] = clear_cookie()
+        answer.headers["Clear-Site-Data"] = '"cache"'  # images may be kept for an hour otherwise
+        return answer
 
     @api.post("/start-of-interaction", summary="Ask for a backend", responses={"200": Session})
     def start_of_interaction() -> Response:

@@ -1,4 +1,4 @@
-"""What the supervisor asks of a resource manager, whichever it is (`local`, `slurm_cli`, the programmable fake)."""
+"""What the supervisor asks of a resource manager, whichever it is; `factory.py` names them all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JobRequest:
     nonce: str
     """Tag that finds the job again after an ambiguous submit; it stands in the job's name, and is no secret."""
     role: str
-    """`frontend` or `backend`; names the partition and the resources in the site file."""
+    """`frontend`, `backend` or `cpu`; names the partition and the resources in the site file."""
     command: tuple[str, ...]
     """argv of the server; nothing secret in it."""
     stdin: str = field(repr=False)

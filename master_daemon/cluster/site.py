@@ -11,7 +11,7 @@ from master_daemon.cluster.manager import SubmitRefusedError
 
 @dataclass(frozen=True)
 class SlurmSite:
-    """The mappings are by role (`frontend`, `backend`)."""
+    """The mappings are by role (`frontend`, `backend`, `cpu`)."""
 
     log_dir: Path
     """Folder of the jobs' output and their working directory, on a file system that the workers share."""

@@ -20,6 +20,8 @@ class EndCause(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     FAILED = "failed"
     NEVER_STARTED = "never-started"
+    RELEASED = "released"
+    """We ended it, for nobody needs it any more: no scheduler says so."""
 
 
 class State(NamedTuple):

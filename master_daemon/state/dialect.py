@@ -88,7 +88,8 @@ def database_url(setting: str, state_dir: Path) -> URL:
 def open_engine(url: URL) -> tuple[Engine, Dialect]:
     """An engine that has not connected yet. Its errors do not show parameters, which are people's data."""
     dialect = _DIALECTS[url.get_backend_name()]
-    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **dialect.engine)
+    pool = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}  # the last one used has its pages in its cache
+    engine = create_engine(url, hide_parameters=True, **pool, **dialect.engine)
     if dialect is SQLITE:
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
@@ -15,14 +15,6 @@ from master_daemon.state.schema import jobs
 
 _LIVE = tuple(state.value for state in JobState if state is not JobState.ENDED)
 """As a list of values, which the index on `state` can serve: most rows have ended."""
-
-# Of every call and every turn; built once, as building a statement costs thrice as much as running it.
-_IS_LIVE = jobs.c.state.in_([literal_column(f"'{state}'") for state in _LIVE])
-_OF_SEAT = jobs.c.seat == bindparam("place")
-_FIND = select(jobs).where(jobs.c.nonce == bindparam("name"))
-_ALL_LIVE = select(jobs).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation)
-_LIVE_IN = select(jobs).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation)
-_NEWEST = select(jobs).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1)
 
 
 @dataclass(frozen=True)
@@ -72,14 +64,28 @@ class Job:
         return f"http://{self.host}:{self.port}"
 
 
+_COLUMNS = [jobs.c[one.name] for one in fields(Job)]
+_STATE = _COLUMNS.index(jobs.c.state)
+_STATES = {state.value: state for state in JobState}
+
+# Of every call and every turn; built once, as building a statement costs thrice as much as running it.
+_IS_LIVE = jobs.c.state.in_([literal_column(f"'{state}'") for state in _LIVE])
+_OF_SEAT = jobs.c.seat == bindparam("place")
+_FIND = select(*_COLUMNS).where(jobs.c.nonce == bindparam("name"))
+_ALL_LIVE = select(*_COLUMNS).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation)
+_LIVE_NONCES = select(jobs.c.nonce).where(_IS_LIVE)
+_LIVE_IN = select(*_COLUMNS).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation)
+_NEWEST = select(*_COLUMNS).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1)
+_SAVE = update(jobs).where(jobs.c.nonce == bindparam("name"))
+
+
 def add(transaction: Transaction, job: Job) -> None:
     """Raises IntegrityError when the seat has a job of that generation already."""
-    transaction.connection.execute(insert(jobs).values(**asdict(job)))
+    transaction.connection.execute(insert(jobs), vars(job))
 
 
 def save(transaction: Transaction, job: Job) -> None:
-    values = asdict(job)
-    transaction.connection.execute(update(jobs).where(jobs.c.nonce == values.pop("nonce")).values(**values))
+    transaction.connection.execute(_SAVE, {"name": job.nonce, **vars(job)})
 
 
 def find(connection: Connection, nonce: str) -> Job | None:
@@ -90,6 +96,11 @@ def find(connection: Connection, nonce: str) -> Job | None:
 def live(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
     return [_job(row) for row in connection.execute(_ALL_LIVE)]
+
+
+def live_nonces(connection: Connection) -> set[str]:
+    """Of all jobs that have not ended."""
+    return set(connection.execute(_LIVE_NONCES).scalars())
 
 
 def live_in(connection: Connection, seat: str) -> list[Job]:
@@ -112,7 +123,8 @@ def current(connection: Connection, seat: str) -> Job | None:
 
 def ready_with(connection: Connection, prefix: str) -> list[Job]:
     """Ready jobs of the seats whose names begin with `prefix`, oldest first."""
-    query = select(jobs).where(jobs.c.state == JobState.READY.value, jobs.c.seat.startswith(prefix, autoescape=True))
+    ready = (jobs.c.state == JobState.READY.value, jobs.c.seat.startswith(prefix, autoescape=True))
+    query = select(*_COLUMNS).where(*ready)
     return [_job(row) for row in connection.execute(query.order_by(jobs.c.requested_at))]
 
 
@@ -151,5 +163,6 @@ def ended_since(connection: Connection, nonces: set[str], at: float) -> set[str]
 
 
 def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)
-    return Job(**{**values, "state": JobState(values["state"])})
+    values: list[Any] = list(row)
+    values[_STATE] = _STATES[values[_STATE]]
+    return Job(*values)

@@ -89,7 +89,7 @@ tasks = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),  # order of arrival
     Column("task_id", String, nullable=False, unique=True),
-    Column("session_key", ForeignKey("sessions.session_key"), nullable=False, index=True),
+    Column("session_key", ForeignKey("sessions.session_key"), nullable=False),
     Column("kind", String, nullable=False),
     Column("params", Text, nullable=False),
     Column("images", Text, nullable=False),  # the input images as ImageRef messages
@@ -108,6 +108,7 @@ tasks = Table(
     Column("problem", Text),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
+    Index("tasks_of_session", "session_key", "state"),  # which are open, among all that it ever had
 )
 
 events = Table(

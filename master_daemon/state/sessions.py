@@ -11,6 +11,7 @@ from ligan.problem import Problem
 from master_daemon.state.database import Transaction
 from master_daemon.state.schema import session_ids, sessions
 
+_UNKNOWN = "Your session is not known here any more; reload the page."
 KEY_PREFIX = "k"
 """Of a session's key. A seat named by such a key is that session's own."""
 
@@ -40,7 +41,7 @@ def key_of(connection: Connection, session_id: str) -> str:
     """The session's key. Raises Problem `no-session`."""
     key = find_key(connection, session_id)
     if key is None:
-        raise Problem("no-session", "Your session is not known here any more; reload the page.")
+        raise Problem("no-session", _UNKNOWN)
     return key
 
 
@@ -61,7 +62,11 @@ def want_no_backend(transaction: Transaction, key: str) -> None:
 
 
 def wants_backend(connection: Connection, key: str) -> bool:
-    return bool(connection.execute(_WANTS, {"key": key}).scalar_one())
+    """Raises Problem `no-session` for one that was erased meanwhile."""
+    wants = connection.execute(_WANTS, {"key": key}).scalar_one_or_none()
+    if wants is None:
+        raise Problem("no-session", _UNKNOWN)
+    return bool(wants)
 
 
 def wanting(connection: Connection) -> dict[str, float]:

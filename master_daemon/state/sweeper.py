@@ -8,15 +8,19 @@ from collections.abc import Callable
 from ligan.intervals import SWEEP_FOLDERS, SWEEP_ROUNDS
 from master_daemon.state import retention
 from master_daemon.state.artifacts import FOLDERS, Artifacts
-from master_daemon.state.database import Database
+from master_daemon.state.database import Database, Transaction
 from master_daemon.state.retention import Erased
 
 log = logging.getLogger(__name__)
 Forget = Callable[[list[str]], object]
 
 
+def _nothing(_: Transaction) -> None:
+    pass
+
+
 class Sweeper:
-    """Keeps what `retention_s` (seconds) allows. One caller at a time."""
+    """Keeps what `retention_s` (seconds) allows. `turn` has one caller; `erase` any thread."""
 
     def __init__(self, database: Database, artifacts: Artifacts, retention_s: float) -> None:
         self._database = database
@@ -44,9 +48,13 @@ class Sweeper:
         with self._database.read() as connection:
             return retention.due(connection, now, self._retention_s)
 
-    def erase(self, key: str, actor: str, now: float) -> Erased:
-        """Erase a session at once, its bytes included. Raises StillInUseError while it has a job."""
+    def erase(self, key: str, actor: str, now: float, first: Callable[[Transaction], object] = _nothing) -> Erased:
+        """Erase a session at once, its bytes included; `first` is done in the same transaction, and may end its jobs.
+
+        Raises StillInUseError while it has one.
+        """
         with self._database.write() as transaction:
+            first(transaction)
             erased = retention.erase(transaction, key, actor, now)
         self._finish(erased)
         return erased

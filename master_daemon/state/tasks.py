@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, literal_column, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
@@ -21,7 +21,7 @@ from ligan.wire.task import ResultImage, Task, TaskKind, TaskOrder, TaskResult, 
 from master_daemon.state import attempts, events, images
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.state.schema import jobs, tasks
+from master_daemon.state.schema import jobs, sessions, tasks
 
 _REFS = TypeAdapter(list[ImageRef])
 _OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
@@ -226,6 +226,13 @@ def cancel(transaction: Transaction, key: str, task_id: str, now: float) -> Take
     return TakenBack(row.task_id, row.attempt, row.nonce)
 
 
+def cancel_all(transaction: Transaction, key: str, now: float) -> list[TakenBack]:
+    """End all that the session has open. Returns the attempts that backends may have."""
+    query = select(tasks.c.task_id).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN))
+    ended = [cancel(transaction, key, one, now) for one in transaction.connection.execute(query).scalars().all()]
+    return [attempt for attempt in ended if attempt is not None]
+
+
 def may_read(connection: Connection, nonce: str, sha256: str) -> bool:
     """Does a task that is placed on this backend need the artifact?"""
     return any(
@@ -299,7 +306,17 @@ def refuse(transaction: Transaction, order: TaskOrder, nonce: str, problem: Prob
 
 def fail_waiting(transaction: Transaction, key: str, problem: ProblemDocument, now: float) -> None:
     """End every task of a session that waits for a backend that will not come."""
-    query = select(tasks).where(tasks.c.session_key == key, tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None))
+    _fail_waiting(transaction, tasks.c.session_key == key, problem, now)
+
+
+def fail_unwanted(transaction: Transaction, problem: ProblemDocument, now: float) -> None:
+    """End every task that waits for a backend while its session wants none: none would come."""
+    unwanting = select(sessions.c.session_key).where(sessions.c.wants_backend.is_(False))
+    _fail_waiting(transaction, tasks.c.session_key.in_(unwanting), problem, now)
+
+
+def _fail_waiting(transaction: Transaction, whose: ColumnElement[bool], problem: ProblemDocument, now: float) -> None:
+    query = select(tasks).where(whose, tasks.c.state.in_(_OPEN), tasks.c.nonce.is_(None))
     for row in transaction.connection.execute(query.order_by(tasks.c.number)).all():
         _end(transaction, row, problem, now)
 

@@ -20,7 +20,7 @@ class Breaker:
     why: str = ""
 
     def allows(self, now: float) -> bool:
-        return now >= self.until
+        return not 0 < self.until - now <= BREAKER_PAUSES[-1]  # no pause is longer: the clock was set back
 
     @property
     def is_open(self) -> bool:

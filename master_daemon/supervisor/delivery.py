@@ -22,8 +22,10 @@ from master_daemon.supervisor.dispatch import dispatch
 from master_daemon.supervisor.lines import Lines
 
 log = logging.getLogger(__name__)
-_UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready"})
-"""Answers after which the order is sent again: it may have got through, and a backend takes an attempt only once."""
+_UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready", "not-authorised"})
+"""Answers after which the order is sent again: it may have got through, and a backend takes an attempt only once. One
+that does not know our token is another job, which got the port of a backend that is no more.
+"""
 
 
 class Delivery:
@@ -35,6 +37,7 @@ class Delivery:
         self._settings = settings
         self._clock = clock
         self._confirmed: dict[tuple[str, int], tuple[TaskOrder, str]] = {}
+        self._due: set[str] = set()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._taking_turns = threading.Lock()
         self._background = ThreadPoolExecutor(4, "delivery")
@@ -44,8 +47,12 @@ class Delivery:
 
     def place(self, transaction: Transaction, now: float, key: str | None = None) -> None:
         """Place waiting tasks, and send them once the transaction is committed."""
-        for nonce in dispatch(transaction, self._settings, now, key):
-            transaction.then.append(partial(self.deliver, nonce))
+        nonces = self.assign(transaction, now, key)
+        transaction.then.append(partial(self.deliver_each, nonces))
+
+    def assign(self, transaction: Transaction, now: float, key: str | None = None) -> set[str]:
+        """Place waiting tasks. Returns the backends to deliver to once the transaction is committed."""
+        return dispatch(transaction, self._settings, now, key)
 
     def deliver_all(self, now: float) -> None:
         """Place what waits, and send again, in the background, what did not get through: a backend may hang."""
@@ -55,7 +62,7 @@ class Delivery:
             with self._database.write() as transaction:
                 nonces += dispatch(transaction, self._settings, now)
         if nonces and (self._round is None or self._round.done()):
-            self._round = self._later(lambda: self._deliver_each(nonces))
+            self._round = self._later(partial(self.deliver_each, nonces))
 
     def note_confirmed(self) -> None:
         """Write down, all at once, which orders backends have: most have begun or ended by now, which says it too.
@@ -74,7 +81,8 @@ class Delivery:
         for attempt in confirmed:
             self._confirmed.pop(attempt, None)
 
-    def _deliver_each(self, nonces: Iterable[str]) -> None:
+    def deliver_each(self, nonces: Iterable[str]) -> None:
+        """`deliver` to these backends, one after the other."""
         for nonce in nonces:
             self.deliver(nonce)
 
@@ -88,8 +96,10 @@ class Delivery:
 
         One thread for each backend: who finds another at it leaves the task to that one, and waits for no backend.
         """
+        self._due.add(nonce)
         turn = self._turn(nonce)
-        while turn.acquire(blocking=False):
+        while nonce in self._due and turn.acquire(blocking=False):
+            self._due.discard(nonce)  # before the look: who comes from here on is seen
             try:
                 through = self._send_all(nonce)
             finally:
@@ -98,12 +108,12 @@ class Delivery:
                 return
 
     def _send_all(self, nonce: str) -> bool:
-        """Whether there were tasks and all got through; others may have come meanwhile."""
+        """Whether all that there was got through."""
         confirmed = frozenset(self._confirmed)  # before the read: what is noted meanwhile is in one of the two
         with self._database.read() as connection:
             job = jobs.find(connection, nonce)
             orders = [one for one in tasks.to_send(connection, nonce) if (one.task_id, one.attempt) not in confirmed]
-        if job is None or not job.ready or not orders:
+        if job is None or not job.ready:
             return False
         return all(self._send(job, order) for order in orders)
 
@@ -122,6 +132,7 @@ class Delivery:
 
     def forget(self, job: Job) -> None:
         """Close the line to a job that has ended."""
+        self._due.discard(job.nonce)
         self.lines.drop(job)
 
     def cancel(self, key: str, task_id: str) -> None:

@@ -39,13 +39,23 @@ class Filling:
         self._settings = launcher.settings
 
     def turn(self, situation: Situation, now: float) -> bool:
-        """Attend to every seat: shared ones first, then sessions. Returns whether anything was done."""
-        wanted = seats.shared(self._settings, bool(situation.wanting))
-        if self._settings.backend.mode == "per-session":
-            wanted += situation.wanting
-        needs = [(seat, self._need(situation.seats.get(seat, []), seat, now)) for seat in wanted]
-        done = [self._attend(seat, need, situation, now) for seat, need in needs if need is not Need.NOTHING]
-        return any(done)
+        """Attend to every seat: shared ones first, then sessions, then standby. Returns whether anything was done."""
+        room, done = self._room(situation), False
+        for seat in seats.wanted(self._settings, situation.wanting):
+            need = self._need(situation.seats.get(seat, []), seat, now)
+            comes_new = _is_capped(seat) and seat not in situation.seats
+            if need is Need.NOTHING or (comes_new and room <= 0):
+                continue
+            attended = self._attend(seat, need, situation, now)
+            room -= comes_new and attended
+            done = done or attended
+        return done
+
+    def _room(self, situation: Situation) -> int:
+        """How many may get a backend just now; to ask the database for all others would be in vain."""
+        backends = sum(job.role == "backend" for job in situation.jobs)
+        spare = sum(job.ready and job.seat.startswith(seats.STANDBY) for job in situation.jobs)
+        return self._settings.daemon.max_backends - backends + spare
 
     def _attend(self, seat: str, need: Need, situation: Situation, now: float) -> bool:
         if need is Need.DRAIN:
@@ -85,10 +95,13 @@ class Filling:
         return False
 
     def _has_room(self, connection: Connection, seat: str) -> bool:
-        """Under the cap on backends. Shared seats are few and fixed, and a successor takes its predecessor's place."""
-        if not seats.is_session(seat):
-            return True
-        return jobs.count_live(connection, "backend") < self._settings.daemon.max_backends
+        """Under the cap on backends. A successor takes its predecessor's place."""
+        return not _is_capped(seat) or jobs.count_live(connection, "backend") < self._settings.daemon.max_backends
+
+
+def _is_capped(seat: str) -> bool:
+    """Other shared seats are few and fixed; a standby backend that is given away is followed by another."""
+    return seats.is_session(seat) or seat.startswith(seats.STANDBY)
 
 
 def _instance_id(connection: Connection, seat: str) -> str:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ligan.intervals import LEAVE_GRACE
-from master_daemon.cluster.manager import JobPhase, Listing, ResourceManager
+from master_daemon.cluster.manager import JobPhase, JobStatus, Listing, ResourceManager
 from master_daemon.observe import metrics
 from master_daemon.state import jobs
 from master_daemon.state.database import Database
@@ -40,11 +40,11 @@ class Following:
         self.observer = Observer(manager)
 
     def turn(self, live: Sequence[Job], listening_since: float, now: float) -> bool:
-        """One step of every job. Returns whether any of them has come to another state."""
+        """One step of every job. Returns whether anybody has to hear of any of them."""
         listing = self.observer.look(live, now)
         seen = [(job, self.observer.sighting(listing, job, listening_since)) for job in live]
         steps = [(job, sighting, lifecycle.step(job, sighting, now)) for job, sighting in seen]
-        news = [(job, sighting) for job, sighting, step in steps if step.job.state is not job.state]
+        news = [(job, sighting) for job, sighting, step in steps if step.job != job and not _is_detail(job, step)]
         self._note([(job, sighting) for job, sighting, step in steps if _is_detail(job, step)], now)
         for job, sighting in news:
             self._follow(job, sighting, now)
@@ -81,9 +81,9 @@ class Following:
         """Jobs of ours that run although none of our rows lives for them: a late answer to a submit, a cancel that was
         lost, a database that was put back to an older state.
         """
-        running = {nonce for nonce, status in listing.items() if status.phase is not JobPhase.ENDED}
+        running = {nonce for nonce, status in listing.items() if not _is_over(status)}
         with self._database.read() as connection:
-            strays = running - {job.nonce for job in jobs.live(connection)}
+            strays = running - jobs.live_nonces(connection)
             known = jobs.known_nonces(connection, strays) if strays else set()
             leaving = jobs.ended_since(connection, strays, now - LEAVE_GRACE) if strays else set()
         ours = {nonce for nonce in strays if nonce in known or nonce.startswith(self._launcher.tag)}
@@ -93,6 +93,12 @@ class Following:
         self.observer.doubtful = bool(ours)
 
 
+def _is_over(status: JobStatus) -> bool:
+    """Also what is on its way out, for up to half a minute: a second cancel would not make it faster."""
+    return status.phase is JobPhase.ENDED or status.state == "COMPLETING"
+
+
 def _is_detail(job: Job, step: Step) -> bool:
     """A change that no page and no task has to hear of."""
-    return step.job != job and step.job.state is job.state and (job.ready or step.job.reason == job.reason)
+    same_outlook = (step.job.reason, step.job.expected_start) == (job.reason, job.expected_start)
+    return step.job is not job and step.job != job and step.job.state is job.state and (job.ready or same_outlook)

@@ -26,7 +26,7 @@ class HeadStart:
     def terms(self, role: Role, now: float) -> Terms:
         """How jobs of this kind are handed over."""
         looked_at, terms = self._learnt.get(role, (float("-inf"), None))
-        if terms is None or now - looked_at >= LEARN_EVERY:
+        if terms is None or not 0 <= now - looked_at < LEARN_EVERY:
             terms = self._learn(role)
             self._learnt[role] = now, terms
         return terms

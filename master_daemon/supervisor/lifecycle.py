@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import Any
 
 from ligan.intervals import (
     COMMAND_TIMEOUT,
     CONTACT_LOST,
     ENDS_AT_TOLERANCE,
+    EXPECTED_START_TOLERANCE,
     GONE_POLLS,
     HUNG,
     NEVER_STARTS,
@@ -67,11 +69,11 @@ def step(job: Job, sighting: Sighting, now: float) -> Step:
         return _listed(job, sighting.status, sighting, now)
     if sighting.status is Sight.MISSING:
         return _missing(job, sighting, now)
-    return _overdue(job, now)
+    return _overdue(job, sighting, now)
 
 
 def _listed(job: Job, status: JobStatus, sighting: Sighting, now: float) -> Step:
-    seen = replace(job, job_id=status.job_id, missing_polls=0)
+    seen = _with(job, job_id=status.job_id, missing_polls=0)
     if status.phase is JobPhase.ENDED:
         reason, cause = end_sentence(status.state, status.reason), end_cause(status.state, status.reason)
         return Step(ended(seen, reason, now, cause))
@@ -79,14 +81,22 @@ def _listed(job: Job, status: JobStatus, sighting: Sighting, now: float) -> Step
         return _waiting(seen, status, now)
     if status.phase is JobPhase.PENDING:
         return _requeued(seen, sighting, now)
-    return _running(replace(seen, ends_at=_ends_at(status, now, seen.ends_at)), sighting, now)
+    return _running(_with(seen, ends_at=_ends_at(status, now, seen.ends_at)), sighting, now)
+
+
+def _with(job: Job, **values: Any) -> Job:  # noqa: ANN401 (fields of a job)
+    """`replace`, or the job as it is when that changes nothing, as in most looks at most jobs: far quicker."""
+    return job if all(getattr(job, name) == value for name, value in values.items()) else replace(job, **values)
 
 
 def _waiting(job: Job, status: JobStatus, now: float) -> Step:
     if status.phase is JobPhase.RUNNING:
         return Step(started(replace(job, ends_at=_ends_at(status, now)), now))
     waits = replace(
-        job, state=JobState.PENDING, reason=wait_sentence(status.reason), expected_start=status.expected_start
+        job,
+        state=JobState.PENDING,
+        reason=wait_sentence(status.reason),
+        expected_start=_steady(job.expected_start, status.expected_start, EXPECTED_START_TOLERANCE),
     )
     if never_starts(status.reason) and now - (job.submitted_at or now) >= NEVER_STARTS:
         return Step(ended(waits, waits.reason, now, EndCause.NEVER_STARTED), Action.CANCEL)
@@ -102,23 +112,28 @@ def _requeued(job: Job, sighting: Sighting, now: float) -> Step:
 
 def _running(job: Job, sighting: Sighting, now: float) -> Step:
     """A job that hangs, or whose node is cut off, is replaced although the scheduler believes in it."""
-    silent = now - max(job.heard_at or now, sighting.listening_since)
+    silent = now - max(_heard_at(job, now), sighting.listening_since)
     if job.state in (JobState.READY, JobState.DRAINING) and silent >= HUNG:
         return Step(ended(job, f"It has not been heard for {HUNG:.0f} s.", now, EndCause.NODE_FAILED), Action.CANCEL)
-    return _overdue(job, now)
+    return _overdue(job, sighting, now)
 
 
 def _ends_at(status: JobStatus, now: float, known: float | None = None) -> float | None:
     """Time of the job's limit; schedulers say whole seconds or minutes, so that what is nearly the same stays."""
     if status.remaining_s is None:
         return known
-    fresh = now + status.remaining_s
-    return known if known is not None and abs(fresh - known) < ENDS_AT_TOLERANCE else fresh
+    return _steady(known, now + status.remaining_s, ENDS_AT_TOLERANCE)
+
+
+def _steady(known: float | None, fresh: float | None, tolerance: float) -> float | None:
+    """The fresh time, unless it is nearly the known one."""
+    same = known is not None and fresh is not None and abs(fresh - known) < tolerance
+    return known if same else fresh
 
 
 def _missing(job: Job, sighting: Sighting, now: float) -> Step:
     """Gone needs several good listings and, for a job that has called home, a lost heartbeat."""
-    if sighting.asked_at - (job.submitted_at or now) < 2 * COMMAND_TIMEOUT and job.state is JobState.SUBMITTING:
+    if 0 <= sighting.asked_at - (job.submitted_at or now) < 2 * COMMAND_TIMEOUT and job.state is JobState.SUBMITTING:
         return Step(job)  # an ambiguous submit may still come through
     if in_contact(job, now) or now - sighting.listening_since < CONTACT_LOST:
         return Step(replace(job, missing_polls=0))
@@ -128,8 +143,9 @@ def _missing(job: Job, sighting: Sighting, now: float) -> Step:
     return Step(ended(missing, "The job is not in the cluster's queue any more.", now, EndCause.NODE_FAILED))
 
 
-def _overdue(job: Job, now: float) -> Step:
-    if job.state is not JobState.STARTING or now - (job.started_at or now) < STARTUP_DEADLINE:
+def _overdue(job: Job, sighting: Sighting, now: float) -> Step:
+    since = max(job.started_at or now, sighting.listening_since)  # while the daemon was away it could tell nobody
+    if job.state is not JobState.STARTING or now - since < STARTUP_DEADLINE:
         return Step(job)
     reason = f"It did not become ready within {STARTUP_DEADLINE:.0f} s; the job's log says more."
     return Step(ended(job, reason, now, EndCause.FAILED), Action.CANCEL)
@@ -137,7 +153,13 @@ def _overdue(job: Job, now: float) -> Step:
 
 def in_contact(job: Job, now: float) -> bool:
     """Has the job itself been heard lately?"""
-    return job.heard_at is not None and now - job.heard_at < CONTACT_LOST
+    return job.heard_at is not None and now - _heard_at(job, now) < CONTACT_LOST
+
+
+def _heard_at(job: Job, now: float) -> float:
+    """Unix s; long ago for a time to come: the clock was set back since, and what it said then means nothing."""
+    heard_at = now if job.heard_at is None else job.heard_at
+    return heard_at if heard_at - now < CONTACT_LOST else 0.0
 
 
 def submitting(job: Job, now: float) -> Job:
@@ -145,6 +167,13 @@ def submitting(job: Job, now: float) -> Job:
     if job.state is not JobState.REQUESTED:
         return job
     return replace(job, state=JobState.SUBMITTING, submitted_at=now, reason="It is being submitted.")
+
+
+def unanswered(job: Job) -> Job:
+    """The scheduler gave no clear answer: whether it took the job is found out by looking, not by asking again."""
+    if job.state is not JobState.SUBMITTING:
+        return job
+    return replace(job, reason="The cluster's scheduler does not answer clearly just now; LiGAN looks for the job.")
 
 
 def submitted(job: Job, job_id: str) -> Job:
@@ -163,7 +192,12 @@ def started(job: Job, now: float) -> Job:
 
 
 def registered(job: Job, host: str, port: int, job_id: str | None, time_limit_s: int, now: float) -> Job:
-    """It called home from an address that has answered the challenge. The scheduler corrects `ends_at` later."""
+    """It called home from an address that has answered the challenge. The scheduler corrects `ends_at` later.
+
+    A job that served from another address was put back and started again: what its first process had is lost.
+    """
+    if job.state in (JobState.READY, JobState.DRAINING) and (host, port) != (job.host, job.port):
+        return ended(job, "The cluster started it again.", now, EndCause.PREEMPTED)
     up = job if job.state in _UP else started(job, now)
     ends_at = job.ends_at or now + time_limit_s
     return replace(up, host=host, port=port, heard_at=now, ends_at=ends_at, job_id=job.job_id or job_id)

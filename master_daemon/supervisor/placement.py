@@ -68,8 +68,8 @@ def _is_for(job: Job, task: Waiting, own: set[str]) -> bool:
 
 
 def fits(job: Job, time_request_s: float, now: float) -> bool:
-    """Is enough of its time left? A task that asks for more than half of any job's time is content with half."""
+    """Is enough of its time left? A task that asks for more than half of the time it can work is content with half."""
     if job.ends_at is None:
         return True
-    whole = job.ends_at - (job.started_at or now)
+    whole = job.ends_at - (job.ready_at or job.started_at or now)
     return job.ends_at - now >= min(time_request_s, whole / 2) + TASK_MARGIN

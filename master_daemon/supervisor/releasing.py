@@ -35,12 +35,13 @@ def _patience(situation: Situation, settings: Settings, key: str) -> float:
     """Idle seconds after which the session's place is given back; one that waits itself has none to give."""
     has_place = any(job.state is not JobState.PENDING for job in situation.seats.get(key, ()))
     limit = settings.backend.idle_release_s
-    return min(limit, IDLE_WHILE_OTHERS_WAIT) if situation.queue and has_place else limit
+    others_wait = situation.queue not in ([], [key])
+    return min(limit, IDLE_WHILE_OTHERS_WAIT) if others_wait and has_place else limit
 
 
 def jobs_to_end(situation: Situation, settings: Settings, now: float) -> Iterator[tuple[Job, str]]:
     """(job, why) of jobs that nothing needs: their session wants none, their seat is gone, or they have drained."""
-    wanted = {*seats.shared(settings, bool(situation.wanting)), *situation.wanting}
+    wanted = set(seats.wanted(settings, situation.wanting))
     for job in situation.jobs:
         busy = job.nonce in situation.busy
         if job.state is JobState.DRAINING:

@@ -6,7 +6,7 @@ same rule: one job serves, its successor comes up before the time limit, and nev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -14,6 +14,7 @@ from ligan.intervals import GIVE_UP_STARTS, RESTART_PAUSES
 from ligan.settings import Settings
 from ligan.wire.job import Role
 from ligan.wire.session import JobState
+from master_daemon.cluster.states import EndCause
 from master_daemon.state.jobs import Job
 from master_daemon.state.sessions import KEY_PREFIX
 
@@ -64,6 +65,13 @@ def shared(settings: Settings, anybody_wants: bool) -> list[str]:
     return [FRONTEND, *(f"{name}{number}" for name, count in numbered for number in range(1, count + 1))]
 
 
+def wanted(settings: Settings, wanting: Iterable[str]) -> list[str]:
+    """All seats to be filled, in this order: shared ones, those of `wanting` sessions in theirs, then standby."""
+    keys = list(wanting)
+    own = keys if settings.backend.mode == "per-session" else []
+    return sorted([*shared(settings, bool(keys)), *own], key=lambda seat: seat.startswith(STANDBY))
+
+
 def need(live: Sequence[Job], terms: Terms, now: float) -> Need:
     """What a wanted seat needs; `live` are its jobs that have not ended, oldest first."""
     if not live:
@@ -81,8 +89,10 @@ def need(live: Sequence[Job], terms: Terms, now: float) -> Need:
 
 
 def next_failures(last: Job | None) -> int:
-    """How many jobs in a row the next one follows that never became ready."""
-    return 0 if last is None or last.ready_at is not None else last.failures + 1
+    """How many jobs in a row the next one follows that never became ready, and that nobody called off."""
+    if last is None or last.ready_at is not None or last.cause == EndCause.RELEASED.value:
+        return 0
+    return last.failures + 1
 
 
 def may_start(last: Job | None, now: float) -> bool:
@@ -91,7 +101,7 @@ def may_start(last: Job | None, now: float) -> bool:
     if last is None or not failures:
         return True
     pause = RESTART_PAUSES[min(failures, len(RESTART_PAUSES)) - 1]
-    return now - (last.ended_at or now) >= pause
+    return not 0 <= now - (last.ended_at or now) < pause  # a clock that was set back makes nobody wait for longer
 
 
 def gives_up(job: Job) -> bool:

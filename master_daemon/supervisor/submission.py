@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 
 from ligan.intervals import SCHEDULER_REST
@@ -40,6 +42,7 @@ class Submission:
         self._lines = lines
         self._transitions = transitions
         self._rests_until = 0.0
+        self._changing = threading.Lock()
         self._breakers: dict[Role, Breaker] = {role: self._load(role) for role in ("frontend", "backend", "cpu")}
         self._show()
 
@@ -48,9 +51,9 @@ class Submission:
         leaves it to the listings.
         """
         breaker = self._breakers[job.role]
-        if now < self._rests_until or not breaker.allows(now):
+        if 0 < self._rests_until - now <= SCHEDULER_REST or not breaker.allows(now):
             return
-        self._set(job.role, breaker.tried(now))
+        self._set(job.role, lambda breaker: breaker.tried(now))
         _, intent = self._transitions.change(job.nonce, lambda current: lifecycle.submitting(current, now), now)
         if intent.submitted_at != now:  # released meanwhile
             return
@@ -64,13 +67,13 @@ class Submission:
             self._accepted(intent, job_id, now)
 
     def _accepted(self, job: Job, job_id: str, now: float) -> None:
-        self._set(job.role, self._breakers[job.role].accepted())
+        self._set(job.role, Breaker.accepted)
         _, taken = self._transitions.change(job.nonce, lambda current: lifecycle.submitted(current, job_id), now)
         if not taken.live:
             self.cancel(taken)
 
     def _refused(self, job: Job, why: str, now: float) -> None:
-        self._set(job.role, self._breakers[job.role].refusal(f"The cluster refused the last job: {why}", now))
+        self._set(job.role, lambda breaker: breaker.refusal(f"The cluster refused the last job: {why}", now))
         reason = f"The cluster did not take the job: {why}"
         self._transitions.change(
             job.nonce, lambda current: lifecycle.ended(current, reason, now, EndCause.NEVER_STARTED), now
@@ -79,7 +82,8 @@ class Submission:
     def _unknown(self, job: Job, why: str, now: float) -> None:
         log.warning("submit of %s: %s", job.nonce, why)
         self.rest(now)
-        self._set(job.role, self._breakers[job.role].refusal("The cluster gave no clear answer.", now))
+        self._set(job.role, lambda breaker: breaker.refusal("The cluster gave no clear answer.", now))
+        self._transitions.change(job.nonce, lifecycle.unanswered, now)
 
     def cancel(self, job: Job) -> bool:
         """Ask for the job's end; False when that is not known to have arrived. A job without a known ID is found by
@@ -101,11 +105,11 @@ class Submission:
 
     def crashed(self, job: Job, now: float) -> None:
         """A job ended before it was ready."""
-        self._set(job.role, self._breakers[job.role].crash(f"The last {job.role} job failed: {job.reason}", now))
+        self._set(job.role, lambda breaker: breaker.crash(f"The last {job.role} job failed: {job.reason}", now))
 
     def came_up(self, role: Role) -> None:
         """A job is ready."""
-        self._set(role, self._breakers[role].ready())
+        self._set(role, Breaker.ready)
 
     def holds(self, role: Role, now: float) -> str:
         """Why nothing is submitted just now, in plain words; empty when it is."""
@@ -114,13 +118,15 @@ class Submission:
             return ""
         return f"{breaker.why} The next try is in {breaker.until - now:.0f} s."
 
-    def _set(self, role: Role, breaker: Breaker) -> None:
-        if breaker == self._breakers[role]:
-            return
-        self._breakers[role] = breaker
-        self._show()
-        with self._database.write() as transaction:
-            meta.put(transaction, _key(role), json.dumps(asdict(breaker)))
+    def _set(self, role: Role, change: Callable[[Breaker], Breaker]) -> None:
+        with self._changing:  # jobs come up in other threads than the one that submits
+            before, after = self._breakers[role], change(self._breakers[role])
+            if after == before:
+                return
+            self._breakers[role] = after
+            self._show()
+            with self._database.write() as transaction:
+                meta.put(transaction, _key(role), json.dumps(asdict(after)))
 
     def _show(self) -> None:
         metrics.breaker_open.set(any(one.is_open for one in self._breakers.values()))

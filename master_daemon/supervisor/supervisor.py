@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TELL_PLACES, TICK
 from ligan.problem import Problem
@@ -13,7 +15,7 @@ from ligan.wire.session import JobState
 from master_daemon.cluster.manager import ResourceManager
 from master_daemon.observe import metrics
 from master_daemon.state import jobs, sessions, tasks
-from master_daemon.state.database import Database
+from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import admission, lifecycle, releasing, situation
 from master_daemon.supervisor.delivery import Delivery
@@ -32,6 +34,13 @@ from master_daemon.supervisor.views import Views
 log = logging.getLogger(__name__)
 _CRASHES = frozenset({EndCause.FAILED.value, EndCause.DONE.value, EndCause.OUT_OF_MEMORY.value})
 """Ends before it was ready that are the job's own fault, and so the next one's too."""
+
+_AT_A_TIME = 50
+"""Sessions told of something in one transaction."""
+
+
+def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (keys[at : at + size] for at in range(0, len(keys), size))
 
 
 class Supervisor:
@@ -53,6 +62,7 @@ class Supervisor:
         self._settings = launcher.settings
         self.hearing = Hearing(database)
         self.views = Views(launcher.settings, self._holds)
+        database.subscribe(self.views.note)
         self._transitions = Transitions(database, delivery, self.views)
         self._submission = Submission(database, manager, launcher, delivery.lines, self._transitions)
         self._following = Following(database, manager, launcher, self._submission, self.change)
@@ -61,6 +71,7 @@ class Supervisor:
         self.frontend: Job | None = None
         """The frontend that serves, kept at hand: every request of a page goes to it."""
         self._turned_at = self._listening_since = self._places_told_at = self._noted_at = float("-inf")
+        self._silence_told = False
         self._wake = threading.Event()
         self._stopped = False
 
@@ -98,6 +109,7 @@ class Supervisor:
             found = self._read()
         self._submit(found, now)
         self._delivery.deliver_all(now)
+        self._tell_silence(found, now)
         self._tell_places(found, now)
         self._note_who_came(found, now)
 
@@ -120,9 +132,19 @@ class Supervisor:
             if job.state is JobState.REQUESTED:
                 self._submission.submit(job, now)
 
+    def _tell_silence(self, found: Situation, now: float) -> None:
+        """Tell those who wait that the scheduler does not answer, or does again: some at a time, as others write too."""
+        silent = self._following.observer.silent
+        if silent is self._silence_told:
+            return
+        self._silence_told = silent
+        for some in _batches(found.queue, _AT_A_TIME):
+            with self._database.write() as transaction:
+                self.views.tell_each(transaction, some, now)
+
     def _tell_places(self, found: Situation, now: float) -> None:
         """Tell those who wait that the queue has moved on."""
-        if now - self._places_told_at < TELL_PLACES:
+        if 0 <= now - self._places_told_at < TELL_PLACES:
             return
         self._places_told_at = now
         if self.views.have_moved(found.queue):
@@ -131,7 +153,7 @@ class Supervisor:
 
     def _note_who_came(self, found: Situation, now: float) -> None:
         """What retention goes by; presence itself is in memory."""
-        if now - self._noted_at < REMEMBER_SEEN:
+        if 0 <= now - self._noted_at < REMEMBER_SEEN:
             return
         self._noted_at = now
         here = self._presence.present(now, 2 * REMEMBER_SEEN)
@@ -181,24 +203,42 @@ class Supervisor:
             log.warning("%s %s ended before it was ready; its log ends: %s", job.role, job.nonce, said or "(nothing)")
 
     def _release(self, found: Situation, now: float) -> bool:
-        idle = list(releasing.sessions_to_release(found, self._settings, self._presence.absent_for, now))
-        for key, why in idle:
-            self.release(key, why, now, unless_busy=why == releasing.UNUSED)
-        over = list(releasing.jobs_to_end(found, self._settings, now))
-        for job, why in over:
-            self.end(job, why, now)
-        return bool(idle or over)
+        if not (self._unused(found, now) or self._unneeded(found, now)):
+            return False
+        with self._database.write() as transaction:  # decided again: somebody may have come back, or a task
+            for key, why in self._unused(situation.read(transaction.connection), now):
+                self.vacate(transaction, key, why, now)
+            for job, why in self._unneeded(situation.read(transaction.connection), now):
+                self._end_within(transaction, job, why, now)
+        return True
 
-    def release(self, key: str, why: str, now: float, unless_busy: bool = False) -> None:
-        """The session's backends end, until it asks again; `unless_busy`: not if a task has come meanwhile."""
+    def _unused(self, found: Situation, now: float) -> list[tuple[str, str]]:
+        return list(releasing.sessions_to_release(found, self._settings, self._presence.absent_for, now))
+
+    def _unneeded(self, found: Situation, now: float) -> list[tuple[Job, str]]:
+        return list(releasing.jobs_to_end(found, self._settings, now))
+
+    def release(self, key: str, why: str, now: float) -> None:
+        """The session's backends end, until it asks again."""
         with self._database.write() as transaction:
-            if unless_busy and tasks.open_count(transaction.connection, key):
-                return
-            problem = Problem("backend-lost", f"{why} Press Generate again: a new backend will start.").document
-            self._transitions.release(transaction, key, problem, now)
-            live = jobs.live_in(transaction.connection, key)
-        for job in live:
-            self.end(job, why, now)
+            self.vacate(transaction, key, why, now)
+
+    def vacate(self, transaction: Transaction, key: str, why: str, now: float) -> None:
+        """`release` as a part of a transaction: nobody who comes back at this moment is given what ends."""
+        problem = Problem("backend-lost", f"{why} Press Generate again: a new backend will start.").document
+        self._transitions.release(transaction, key, problem, now)
+        for job in jobs.live_in(transaction.connection, key):
+            self._end_within(transaction, job, why, now)
+
+    def clear_out(self, transaction: Transaction, key: str, now: float) -> None:
+        """End all that the session has under way, with what it has on shared backends, before it is erased."""
+        recalled = tasks.cancel_all(transaction, key, now)
+        transaction.then.append(partial(self._delivery.recall, recalled))
+        self.vacate(transaction, key, "It was erased.", now)
+
+    def _end_within(self, transaction: Transaction, job: Job, why: str, now: float) -> None:
+        _, after = self._transitions.apply(transaction, job.nonce, _over(why, now), now)
+        transaction.then += [partial(self._submission.dismiss, after, now), self.wake]
 
     def relieve(self, nonce: str, now: float) -> Job:
         """Hand a job over before its time: it serves until its successor is ready, as at its time limit."""
@@ -209,7 +249,7 @@ class Supervisor:
         self._submission.dismiss(self._end(job, why, now), now)
 
     def _end(self, job: Job, why: str, now: float) -> Job:
-        return self.change(job.nonce, lambda current: lifecycle.ended(current, why, now, EndCause.DONE), now)
+        return self.change(job.nonce, _over(why, now), now)
 
     def end_all(self, live: list[Job], why: str, now: float) -> None:
         """End these jobs for good, by the scheduler: the daemon stops and cannot see whether they go by themselves."""
@@ -220,8 +260,9 @@ class Supervisor:
         """Why no backend is submitted just now, for those who wait for one."""
         if self._following.observer.silent:
             return "The cluster's scheduler does not answer just now; running backends go on."
-        with self._database.read() as connection:
-            full = jobs.count_live(connection, "backend") >= self._settings.daemon.max_backends
-        if full:
-            return "All backends that LiGAN may have are in use; sessions before you come first."
         return self._submission.holds("backend", self._turned_at)
+
+
+def _over(why: str, now: float) -> Change:
+    """It is not needed any more, which is no failure of the job."""
+    return lambda job: lifecycle.ended(job, why, now, EndCause.RELEASED)

@@ -37,12 +37,16 @@ class Transitions:
         Raises Problem `not-authorised` when there is no such job.
         """
         with self._database.write() as transaction:
-            before = jobs.find(transaction.connection, nonce)
-            if before is None:
-                raise Problem("not-authorised", "The daemon knows no such job.")
-            after = decide(before)
-            if after != before:
-                self._store(transaction, before, after, now)
+            return self.apply(transaction, nonce, decide, now)
+
+    def apply(self, transaction: Transaction, nonce: str, decide: Change, now: float) -> tuple[Job, Job]:
+        """`change` as a part of a transaction."""
+        before = jobs.find(transaction.connection, nonce)
+        if before is None:
+            raise Problem("not-authorised", "The daemon knows no such job.")
+        after = decide(before)
+        if after != before:
+            self._store(transaction, before, after, now)
         return before, after
 
     def add(self, transaction: Transaction, job: Job, now: float) -> None:
@@ -70,7 +74,8 @@ class Transitions:
                 self._drains(transaction, after, now)
             elif not after.live:
                 self._is_over(transaction, after, now)
-        self._tell(transaction, after, now)
+        if before.live:  # after its end no page has to hear of it, and its session may be erased
+            self._tell(transaction, after, now)
 
     def _now_serves(self, transaction: Transaction, job: Job, now: float) -> None:
         """A successor takes over: the jobs before it drain, and their waiting tasks are its own."""
@@ -89,9 +94,9 @@ class Transitions:
     def _is_over(self, transaction: Transaction, job: Job, now: float) -> None:
         problem = _lost(job)
         tasks.lose(transaction, job.nonce, problem, job.cause not in _NO_RETRY, now)
-        if seats.gives_up(job):
+        if seats.gives_up(job) and not jobs.live_in(transaction.connection, job.seat):
             sessions.want_no_backend(transaction, job.seat)
-            tasks.fail_waiting(transaction, job.seat, problem, now)
+        tasks.fail_unwanted(transaction, problem, now)
         self._delivery.place(transaction, now)
         transaction.then.append(lambda: self._delivery.forget(job))
 

@@ -10,9 +10,13 @@ from ligan.settings import Settings
 from ligan.wire.event import EventName
 from ligan.wire.session import Backend, JobState
 from master_daemon.state import events, jobs, sessions
-from master_daemon.state.database import Transaction
+from master_daemon.state.database import StoredEvent, Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import seats
+
+_VIEWS = (EventName.ON_READY.value, EventName.ON_QUEUE.value)
+
+_FULL = "All backends that LiGAN may have are in use; sessions before you come first."
 
 
 class Views:
@@ -20,9 +24,11 @@ class Views:
 
     def __init__(self, settings: Settings, holds: Callable[[], str] = str) -> None:
         self._pool = settings.backend.mode == "pool"
+        self._most = settings.daemon.max_backends
         self._cpus = settings.cpu.backends > 0
         self.holds = holds
         self._told: dict[str, Backend] = {}
+        self._telling: tuple[Transaction | None, dict[str, Backend]] = None, {}
 
     def serving(self, connection: Connection, key: str) -> Job | None:
         """The job that does the session's tasks, or will, or did last."""
@@ -47,7 +53,7 @@ class Views:
             state=job.state,
             ready=job.ready,
             generation=job.generation,
-            reason=job.reason,
+            reason=(self.holds() if job.state is JobState.REQUESTED else "") or job.reason,
             expected_start=job.expected_start,
             ends_at=job.ends_at,
         )
@@ -59,9 +65,12 @@ class Views:
         """It has no job yet: LiGAN's own queue, or a pause after failures."""
         before = f"The last one ended: {last.reason} " if last is not None else ""
         generation = last.generation if last is not None else 0
-        reason = f"{before}{self.holds() or 'The next one is about to be submitted.'}"
-        view = Backend(state=JobState.REQUESTED, generation=generation, reason=reason)
+        holds = self.holds() or (_FULL if self._is_full(connection) else "The next one is about to be submitted.")
+        view = Backend(state=JobState.REQUESTED, generation=generation, reason=f"{before}{holds}")
         return self._waits(connection, key, view)
+
+    def _is_full(self, connection: Connection) -> bool:
+        return jobs.count_live(connection, "backend") >= self._most
 
     def _waits(self, connection: Connection, key: str, view: Backend) -> Backend:
         cpu_ready = self._cpus and bool(jobs.ready_with(connection, seats.CPU))
@@ -70,11 +79,26 @@ class Views:
     def tell(self, transaction: Transaction, key: str, now: float) -> None:
         """Store an event for the session's pages when what they were told last is not true any more."""
         view = self.of(transaction.connection, key)
-        if self._told.get(key) == view:
+        if self._told_in(transaction).get(key, self._told.get(key)) == view:
             return
         name = EventName.ON_READY if view.ready else EventName.ON_QUEUE
+        self._append(transaction, key, name, view, now)
+
+    def _append(self, transaction: Transaction, key: str, name: EventName, view: Backend, now: float) -> None:
         events.append(transaction, key, name, view, now)
-        self._told[key] = view
+        self._told_in(transaction)[key] = view
+
+    def _told_in(self, transaction: Transaction) -> dict[str, Backend]:
+        """What the writer whose turn it is has told so far; it counts for others once it is stored."""
+        if self._telling[0] is not transaction:
+            self._telling = transaction, {}
+        return self._telling[1]
+
+    def note(self, published: Iterable[StoredEvent]) -> None:
+        """These events are stored: what they say has been told."""
+        for event in published:
+            if event.name in _VIEWS:
+                self._told[event.session_key] = Backend.model_validate_json(event.data)
 
     def tell_each(self, transaction: Transaction, keys: Iterable[str], now: float) -> None:
         for key in keys:
@@ -89,8 +113,7 @@ class Views:
         for number, key in enumerate(waiting, start=1):
             if self._moved(key, number):
                 view = self._told[key].model_copy(update={"place": number})
-                events.append(transaction, key, EventName.ON_QUEUE, view, now)
-                self._told[key] = view
+                self._append(transaction, key, EventName.ON_QUEUE, view, now)
 
     def _moved(self, key: str, number: int) -> bool:
         told = self._told.get(key)
@@ -99,7 +122,7 @@ class Views:
     def forget(self, wanting: Iterable[str]) -> None:
         """Remember only what sessions that want a backend were told."""
         kept = set(wanting)
-        self._told = {key: view for key, view in self._told.items() if key in kept}
+        self._told = {key: view for key, view in self._told.copy().items() if key in kept}
 
 
 def place(connection: Connection, key: str) -> int | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from ligan.identity import derive
 
 NAME = "ligan_session"
+_KEPT = 4096
+"""Cookies whose meaning is remembered: a page sends its own with every request, and it never expires by itself."""
 
 
 class SessionCookie:
@@ -17,18 +20,25 @@ class SessionCookie:
     def __init__(self, secret: bytes) -> None:
         key = bytes.fromhex(derive(secret, "session-cookie"))
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        self._open = lru_cache(_KEPT)(self._decrypt)
 
     def seal(self, session_id: str) -> str:
         return self._fernet.encrypt(session_id.encode()).decode()
 
     def open(self, value: str | None) -> str | None:
         """The session ID, or None when there is no cookie or it is not ours."""
-        if not value:
-            return None
+        return self._open(value) if value else None
+
+    def _decrypt(self, value: str) -> str | None:
         try:
             return self._fernet.decrypt(value.encode()).decode()
         except (InvalidToken, UnicodeError):
             return None
+
+
+def clear_cookie() -> str:
+    """Value of the Set-Cookie header after which the browser has it no longer."""
+    return f"{NAME}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
 
 
 def set_cookie(value: str, secure: bool) -> str:

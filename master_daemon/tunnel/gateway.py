@@ -86,13 +86,14 @@ class Gateway:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         """The start page: every load gets a session ID of its own, which inherits what the last one had."""
         old_id = self._cookie.open(request.cookies.get(NAME))
-        session_id = await asyncio.to_thread(self._renew, old_id)
+        session_id = await asyncio.to_thread(self._renew, old_id, request.remote or "")
         request[_COOKIE] = self._cookie.seal(session_id)
         return await self._frontend(request)
 
-    def _renew(self, old_id: str | None) -> str:
+    def _renew(self, old_id: str | None, address: str) -> str:
+        """`address` stands for the user; behind another proxy all have the same."""
         with self._parts.database.write() as transaction:
-            return sessions.renew(transaction, old_id, self._parts.now())
+            return sessions.renew(transaction, old_id, self._parts.now(), address)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         session_id = self._session_id(request)

@@ -71,7 +71,7 @@ def test_a_backend_registers_works_and_ends_on_sigterm(daemon, start):
     assert {shown["sha256"] for shown in result["images"]} == daemon.artifacts.keys() - {image.sha256}
     progress = daemon.named("on-progress")
     assert [reading["seq"] for reading in progress] == sorted({reading["seq"] for reading in progress})
-    assert progress[0]["percent"] == 0
+    assert not progress or progress[0]["percent"] == 0, "a task that is done at once may go without"
     names = [name for name, _ in daemon.calls if name != "heartbeat"]
     assert names[:2] == ["register", "on-ready"]
     assert names[-1] == "on-result"
@@ -105,8 +105,10 @@ def test_a_result_outlasts_a_daemon_that_is_away(daemon, start):
     one = order("random", count=2)
     daemon.refusal = Problem("unreachable", "restarting")
     daemon.backend.post("/tasks", one, TaskAccepted)
-    away = "/cluster/v1/on-progress"
-    wait_until(lambda: daemon.refused.count(away) >= 2, "the backend has tried twice")
+    result_parts = "/cluster/v1/artifacts/"
+    wait_until(
+        lambda: sum(path.startswith(result_parts) for path in daemon.refused) >= 2, "the backend has tried twice"
+    )
     daemon.refusal = None
     assert daemon.wait_for("on-result")[0]["task_id"] == one.task_id
 

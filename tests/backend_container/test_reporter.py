@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,22 @@ def test_only_the_newest_of_reports_with_a_mark_is_sent():
     line.open.set()
     assert reporter.drain(20)
     assert line.sent == ["/first", "/end", "/b2", "/a3"]
+
+
+def lingering(path, linger_s):
+    return replace(report(path, "a"), linger_s=linger_s)
+
+
+def test_what_lingers_gives_way_to_what_comes_soon():
+    assert send(Line(), lingering("/begun", 20), lingering("/done", 20), report("/result", "a")) == ["/result"]
+
+
+def test_what_lingers_goes_out_in_its_turn_when_another_comes():
+    assert send(Line(), lingering("/begun", 20), report("/other", "b")) == ["/begun", "/other"]
+
+
+def test_what_lingers_goes_out_when_nothing_comes():
+    assert send(Line(), lingering("/begun", 0.01)) == ["/begun"]
 
 
 def test_draining_says_when_it_was_not_enough():

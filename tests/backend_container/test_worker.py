@@ -52,10 +52,12 @@ def test_a_task_that_tells_no_progress_is_done_all_the_same():
     assert [report.message.percent for report in posted] == [0, 100]
 
 
-def test_only_the_first_reading_must_reach_the_daemon():
+def test_every_reading_gives_way_to_what_comes_soon_after_it():
     posted, one = [], order("random", count=4)
-    settle(fake_models(), one, posted)
-    assert [report.supersedes for report in posted] == [None] + [(one.task_id, 1)] * (len(posted) - 1)
+    end = settle(fake_models(), one, posted)
+    assert {report.supersedes for report in posted} == {end.supersedes} == {(one.task_id, 1)}
+    assert all(report.linger_s > 0 for report in posted)
+    assert end.linger_s == 0
 
 
 @pytest.mark.parametrize("models", [fake_models(), failing(RuntimeError())])

@@ -20,6 +20,8 @@ from tests.faults.rows import FAULTS
 from tests.faults.table import Result, footer, heading, line
 
 ROW_TIMEOUT = 420.0
+REAL_AT_ONCE = 2
+"""Rows with two gpu jobs each, on a cluster with four."""
 
 
 def main() -> int:
@@ -63,12 +65,19 @@ def _is_chosen(fault: Fault, arguments: argparse.Namespace) -> bool:
 
 
 def _run(chosen: Sequence[Fault], at_once: int, keep: bool) -> list[Result]:
-    """Fake rows side by side; real ones one after the other, for there is one cluster."""
+    """Fake rows side by side, each on a cluster of its own; real ones as the one cluster allows it."""
     print(heading(), flush=True)
     with ThreadPoolExecutor(at_once) as fakes, ThreadPoolExecutor(1) as reals:
-        pools = {"fake": fakes, "real": reals}
-        futures = [pools[fault.kind].submit(_told, fault, keep) for fault in chosen]
-        return [future.result() for future in futures]
+        real = reals.submit(_run_real, [fault for fault in chosen if fault.kind == "real"], keep)
+        futures = [fakes.submit(_told, fault, keep) for fault in chosen if fault.kind == "fake"]
+        return [future.result() for future in futures] + real.result()
+
+
+def _run_real(chosen: Sequence[Fault], keep: bool) -> list[Result]:
+    """First the rows that leave the cluster itself alone, as many as it has room for; then one after the other."""
+    with ThreadPoolExecutor(REAL_AT_ONCE) as pool:
+        futures = [pool.submit(_told, fault, keep) for fault in chosen if not fault.alone]
+    return [future.result() for future in futures] + [_told(fault, keep) for fault in chosen if fault.alone]
 
 
 def run_row(fault: Fault, keep: bool = False) -> Result:

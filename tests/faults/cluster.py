@@ -20,6 +20,10 @@ Table = Mapping[str, Mapping[str, object]]
 """Sections of a site file."""
 
 
+_LIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED")
+"""Not COMPLETING: where slurmctld was away at a job's end, it keeps that for a minute although no process is left."""
+_REFUSED = ("FAILED", "BadConstraints")
+"""What slurmctld keeps of an srun that it refused for want of resources: no job ever was."""
 _TRAP = """#!/bin/sh
 if mkdir "$0.sprung" 2>/dev/null; then
   {script}
@@ -126,9 +130,10 @@ class RealCluster:
         return list(self._seen.values())
 
     def heal(self) -> None:
-        self.slurm.control("up")
-        for node in self.slurm.nodes:
-            subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True)
+        for _ in range(2):  # `up` waits for drained nodes in vain, and brings lost ones back that then are down
+            for node in self.slurm.nodes:
+                subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True)
+            self.slurm.control("up")
 
     def stop(self) -> None:
         self._stopped.set()
@@ -141,19 +146,19 @@ class RealCluster:
         while not self._stopped.wait(0.5):
             asked = time.time()
             listing = subprocess.run(
-                ["squeue", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"], capture_output=True, text=True
+                ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%j|%Z"], capture_output=True, text=True
             )
             if listing.returncode == 0:
                 self._note([line.split("|") for line in listing.stdout.splitlines()], asked)
 
     def _note(self, rows: list[list[str]], asked: float) -> None:
         live = {}
-        for job_id, state, name, folder in rows:
+        for job_id, state, reason, name, folder in rows:
             nonce = nonce_of(name)
-            if nonce is None or not folder.startswith(str(self._folder)):
+            if nonce is None or not folder.startswith(str(self._folder)) or (state, reason) == _REFUSED:
                 continue
             self._seen.setdefault(job_id, SeenJob(job_id, nonce, asked))
-            live[job_id] = state in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED")
+            live[job_id] = state in _LIVE
         for job_id, job in self._seen.items():
             if job.ended is None and not live.get(job_id, False):
                 self._seen[job_id] = SeenJob(job.job_id, job.nonce, job.began, asked)

@@ -5,43 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
-import subprocess
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 from ligan.wire.task import TaskState
 from master_daemon.cluster.fake_slurm.job import Job
-from tests.faults import count
+from tests.faults import count, processes
 from tests.faults.cluster import Cluster, FakeCluster, RealCluster, Table
 from tests.faults.count import Seat, SeenJob
 from tests.faults.daemon import DaemonProcess
+from tests.faults.disk import mount_small_disk, unmount
+from tests.faults.ledger import Ledger, Row
 from tests.faults.person import TROUBLE, Person
+from tests.faults.processes import after_fence, pids_in, read, wait_for
 
-T = TypeVar("T")
 RECOVER_TIMEOUT = 150.0
 SETTLE_TIMEOUT = 120.0
-FENCE_S = 15.0
-"""What is still there so long after it should be gone is an orphan."""
-_JOBS = "SELECT nonce, role, seat, generation, state, job_id, host, port FROM jobs ORDER BY requested_at"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A job as the daemon's database has it."""
-
-    nonce: str
-    role: str
-    seat: str
-    generation: int
-    state: str
-    job_id: str | None
-    host: str | None
-    port: int | None
 
 
 @dataclass
@@ -68,6 +49,8 @@ class House:
         self.daemon = DaemonProcess(
             site, folder / "state", folder / "daemon.log", cluster.ligan(), cluster.environment()
         )
+        self.ledger = Ledger(self.daemon.state_dir)
+        """What the daemon itself remembers."""
         self.people: list[Person] = []
         self.excused: set[str] = set()
         """Problems that are the right answer to this row's fault: a task that failed so was told, not lost."""
@@ -122,14 +105,6 @@ class House:
         """It does nothing any more, and its connections stay open."""
         os.kill(pid, signal.SIGSTOP)
 
-    def fill_disk(self, filler: Path) -> None:
-        """Until not a byte more fits."""
-        with filler.open("wb", buffering=0) as file:
-            for size in (1 << 20, 1 << 12):
-                with suppress(OSError):
-                    while True:
-                        file.write(b"0" * size)
-
     def pass_time(self, seconds: float, why: str) -> None:
         """Let the fault last; `why` so long."""
         assert why
@@ -149,69 +124,40 @@ class House:
 
     # ---- looking
 
-    def rows(self, role: str = "", live: bool = True) -> list[Row]:
-        """The daemon's own view, read beside it."""
-        rows = [Row(*values) for values in self._ask(_JOBS)]
-        return [row for row in rows if row.role.startswith(role) and (row.state != "ENDED" or not live)]
-
-    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        path = self.daemon.state_dir / "ligan.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
-            return database.execute(query, values).fetchall()
-
     def backend(self) -> Row:
         """The newest live backend."""
-        return self.rows("backend")[-1]
+        return self.ledger.rows("backend")[-1]
 
     def backend_of(self, job: Job) -> Row:
         """The daemon's row of a fake job."""
-        return next(row for row in self.rows(live=False) if row.job_id == str(job.job_id))
+        return next(row for row in self.ledger.rows(live=False) if row.job_id == str(job.job_id))
 
     def is_over(self, row: Row) -> bool:
         """Whether the daemon has given the job up, and the cluster's job is gone too."""
-        given_up = all(other.nonce != row.nonce for other in self.rows())
+        given_up = all(other.nonce != row.nonce for other in self.ledger.rows())
         return given_up and not any(job.nonce == row.nonce and job.ended is None for job in self.cluster.jobs())
 
-    def newest_is(self, *states: str) -> bool:
-        """Whether a session's successor is in one of these states."""
-        newest = self.rows("backend", live=False)[-1]
-        return newest.generation > 1 and newest.state in states
+    def wait_state(self, state: str) -> None:
+        """Until some backend is in that state."""
+        self.wait(lambda: any(row.state == state for row in self.ledger.rows("backend")), f"a backend that is {state}")
 
     def since_broken(self) -> float:
         """Seconds since recovery began to count."""
         return round(time.monotonic() - self.since, 1)
 
-    def wait_state(self, state: str) -> None:
-        """Until some backend is in that state."""
-        self.wait(lambda: any(row.state == state for row in self.rows("backend")), f"a backend that is {state}")
-
-    def attempts(self, outcome: str | None) -> list[tuple[str, int]]:
-        """(task ID, attempt) of the attempts that came out so; None for those that have not ended."""
-        query = "SELECT task_id, attempt FROM attempts WHERE outcome IS ? ORDER BY began_at"
-        return [(str(task_id), int(attempt)) for task_id, attempt in self._ask(query, outcome)]
-
-    def cluster_port(self) -> int:
-        """Where the daemon listens for its jobs."""
-        return int(str(self._ask("SELECT value FROM meta WHERE key = 'cluster_port'")[0][0]))
-
     def slurm_calls(self, command: str) -> int:
         """How often the fake cluster's command was called."""
         return sum(call.command == command for call in self.slurm.calls)
 
-    def backend_pid(self, row: Row | None = None) -> int:
-        """The backend's process."""
-        return self._pid_of(row or self.backend())
+    def pid_of(self, row: Row) -> int:
+        """The job's server."""
+        return processes.pid_of(self.folder, row.job_id)
+
+    def backend_pid(self) -> int:
+        return self.pid_of(self.backend())
 
     def frontend_pid(self) -> int:
-        return self._pid_of(self.rows("frontend")[-1])
-
-    def _pid_of(self, row: Row) -> int:
-        """The process of ours that has the job's ID in its environment and leads its group."""
-        for pid in _pids_in(self.folder):
-            environment = _read(f"/proc/{pid}/environ").split("\0")
-            if f"SLURM_JOB_ID={row.job_id}" in environment and "-m\0" in _read(f"/proc/{pid}/cmdline"):
-                return pid
-        raise LookupError(f"no process of the job {row.job_id}")
+        return self.pid_of(self.ledger.rows("frontend")[-1])
 
     # ---- the end
 
@@ -229,7 +175,7 @@ class House:
             outcome.doubled += count.shown_twice(shown[id(person)])
             outcome.doubled += [f"{person.repeated_events} events came again"] if person.repeated_events else []
         outcome.orphaned += self._untracked()
-        seats = {row.nonce: Seat(row.role, row.seat, row.generation) for row in self.rows(live=False)}
+        seats = {row.nonce: Seat(row.role, row.seat, row.generation) for row in self.ledger.rows(live=False)}
         self.daemon.stop()
         outcome.doubled += count.doubled_jobs(self.cluster.jobs(), seats)
         outcome.orphaned += self._left_over()
@@ -268,18 +214,18 @@ class House:
 
     def _untracked(self) -> list[str]:
         """Jobs that live although the daemon does not count them among its own, after the fence."""
-        return [f"job {job.job_id} runs and nobody tracks it" for job in _after_fence(self._strangers)]
+        return [f"job {job.job_id} runs and nobody tracks it" for job in after_fence(self._strangers)]
 
     def _strangers(self) -> list[SeenJob]:
-        tracked = {row.nonce for row in self.rows()}
+        tracked = {row.nonce for row in self.ledger.rows()}
         return [job for job in self.cluster.jobs() if job.ended is None and job.nonce not in tracked]
 
     def _left_over(self) -> list[str]:
         """Jobs and processes that outlived the daemon's orderly end."""
         findings = [] if self.daemon.exit_code == 0 else [f"the daemon's exit status was {self.daemon.exit_code}"]
-        live = _after_fence(lambda: [job for job in self.cluster.jobs() if job.ended is None])
-        pids = _after_fence(lambda: list(_pids_in(self.folder)))
-        commands = [_read(f"/proc/{pid}/cmdline").replace("\0", " ")[:80] for pid in pids]
+        live = after_fence(lambda: [job for job in self.cluster.jobs() if job.ended is None])
+        pids = after_fence(lambda: list(pids_in(self.folder)))
+        commands = [read(f"/proc/{pid}/cmdline").replace("\0", " ")[:80] for pid in pids]
         return [
             *findings,
             *(f"job {job.job_id} outlived the daemon" for job in live),
@@ -305,51 +251,9 @@ class House:
             self.daemon.kill()
         self.cluster.stop()
         if self._disk_mb:
-            subprocess.run(["umount", "--lazy", self.daemon.state_dir], check=False)
-        for pid in _pids_in(self.folder):
+            unmount(self.daemon.state_dir)
+        for pid in pids_in(self.folder):
             os.kill(pid, 9)
-
-
-def wait_for(condition: Callable[[], object], why: str, timeout_s: float) -> None:
-    """Fails with `why` when `condition` does not come true in time; looks seldom, since many rows wait at once."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain: {why}"
-        time.sleep(0.05)
-
-
-def mount_small_disk(folder: Path, megabytes: int) -> None:
-    """A file system of its own, in memory. Needs root."""
-    folder.mkdir(mode=0o700)
-    options = f"size={megabytes}m,mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True, capture_output=True)
-
-
-def _after_fence(look: Callable[[], list[T]]) -> list[T]:
-    """What is still there after FENCE_S."""
-    deadline = time.monotonic() + FENCE_S
-    while (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
-
-
-def _pids_in(folder: Path) -> Iterable[int]:
-    """Processes that work in `folder`, as every job does, and the commands of its fake cluster."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
-                at_home = (entry / "cwd").readlink().is_relative_to(folder)
-            except OSError:
-                continue
-            if at_home or f"{folder}/bin/" in _read(f"{entry}/cmdline"):
-                yield int(entry.name)
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _merged(site: Table, settings: Table) -> Table:

@@ -20,8 +20,8 @@ _PERIOD_S = 0.25
 """Between posts; recovery times are as fine as this."""
 _AT_ONCE = 3
 """Open tasks at which it waits: a page makes one at a time."""
-TROUBLE = (Problem, OSError, requests.RequestException, urllib3.exceptions.HTTPError, HTTPException)
-"""What a page may meet while a part is gone; it tries again."""
+TROUBLE = (Problem, OSError, ValueError, requests.RequestException, urllib3.exceptions.HTTPError, HTTPException)
+"""What a page may meet while a part is gone or answers nonsense; it tries again."""
 
 
 @dataclass(frozen=True)

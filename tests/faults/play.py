@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.cluster_fixture import USER
 from tests.faults.cluster import Cluster, FakeCluster, RealCluster
 from tests.faults.house import House, Outcome
-from tests.faults.real import NoClusterError, real_cluster
+from tests.faults.real import UnavailableError, real_cluster
 from tests.faults.row import Fault
 
 
@@ -22,7 +22,7 @@ def play(fault: Fault, keep: bool = False) -> dict[str, object]:
         shutil.chown(folder, USER, USER)
     try:
         return asdict(outcome(fault, folder))
-    except NoClusterError as error:
+    except UnavailableError as error:
         return {"skipped": str(error)}
     finally:
         if keep:

@@ -10,6 +10,8 @@ from tests.faults.cluster import Table
 from tests.faults.house import House
 
 Kind = Literal["fake", "real"]
+LONG = 1.0
+"""Seconds of a task that should be running when the fault comes."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Fault:
     settings: Table = field(default_factory=dict)
     quick: bool = False
     """Part of the short run within the tests."""
+    alone: bool = False
+    """It breaks the real cluster itself, so that no other row can be on it."""
 
 
 FAULTS: dict[str, Fault] = {}
@@ -35,14 +39,19 @@ _PLAYED = Callable[[House], None]
 
 
 def fault(
-    kind: Kind = "fake", people: int = 1, task_s: float = 0.2, settings: Table | None = None, quick: bool = False
+    kind: Kind = "fake",
+    people: int = 1,
+    task_s: float = 0.2,
+    settings: Table | None = None,
+    quick: bool = False,
+    alone: bool = False,
 ) -> Callable[[_PLAYED], _PLAYED]:
     """Register the decorated function under its own name; its docstring says what happens."""
 
     def register(play: _PLAYED) -> _PLAYED:
         name = play.__name__.replace("_", "-")
         what = (play.__doc__ or "").strip().partition("\n")[0]
-        FAULTS[name] = Fault(name, kind, what, play, people, task_s, settings or {}, quick)
+        FAULTS[name] = Fault(name, kind, what, play, people, task_s, settings or {}, quick, alone)
         return play
 
     return register

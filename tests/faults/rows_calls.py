@@ -12,9 +12,9 @@ from ligan import PROTOCOL
 from ligan.identity import derive, load_secret
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer
 from master_daemon.cluster.fake_slurm import fault as faults
-from tests.faults.house import House, Row
-from tests.faults.row import fault
-from tests.faults.rows_jobs import LONG
+from tests.faults.house import House
+from tests.faults.ledger import Row
+from tests.faults.row import LONG, fault
 
 _NO = (401, 403, 404, 409, 410)
 
@@ -24,7 +24,7 @@ def _call(house: House, row: Row, path: str, message: dict[str, Any], token: str
     secret = load_secret(house.daemon.state_dir / "secret")
     true_token = derive(secret, row.role, row.nonce)
     headers = {TOKEN_HEADER: bearer(token or true_token), JOB_HEADER: row.nonce, "Content-Type": "application/json"}
-    connection = HTTPConnection("127.0.0.1", house.cluster_port(), timeout=10)
+    connection = HTTPConnection("127.0.0.1", house.ledger.cluster_port(), timeout=10)
     connection.request("POST", f"/cluster/v1/{path}", json.dumps(message), headers)
     status = connection.getresponse().status
     connection.close()
@@ -37,7 +37,7 @@ def callbacks_doubled(house: House) -> None:
     house.broken()
     row = house.backend()
     assert _call(house, row, "on-ready", {"phases": {}}) == 200
-    for task_id, attempt in house.attempts("done")[:10]:
+    for task_id, attempt in house.ledger.attempts("done")[:10]:
         for _ in range(2):
             again = _call(house, row, "on-result", {"task_id": task_id, "attempt": attempt, "images": []})
             assert again in _NO, f"a doubled result was answered with {again}"
@@ -49,11 +49,11 @@ def callbacks_doubled(house: House) -> None:
 def callbacks_stale(house: House) -> None:
     """Results of attempts that another backend has taken over, and of attempts that never were"""
     old = house.backend()
-    os.kill(house.backend_pid(old), signal.SIGKILL)
+    os.kill(house.pid_of(old), signal.SIGKILL)
     house.broken()
     house.wait_done(house.since)
     row = house.backend()
-    for task_id, attempt in house.attempts("lost"):
+    for task_id, attempt in house.ledger.attempts("lost"):
         for number in (attempt, attempt + 7):
             stale = _call(house, row, "on-result", {"task_id": task_id, "attempt": number, "images": []})
             assert stale in _NO, f"a stale result was answered with {stale}"
@@ -63,11 +63,13 @@ def callbacks_stale(house: House) -> None:
 def callbacks_of_an_ended_generation(house: House) -> None:
     """A backend that was given up wakes and reports: its token is worth nothing any more"""
     old = house.backend()
-    pid = house.backend_pid(old)
-    running = house.attempts(None)
+    pid = house.pid_of(old)
+    running = house.ledger.attempts(None)
     house.slurm.answers("scancel", faults.UNREACHABLE_CONTROLLER)
     house.freeze(pid)
-    house.wait(lambda: old.nonce not in {row.nonce for row in house.rows()}, "the frozen backend to be given up", 150)
+    house.wait(
+        lambda: old.nonce not in {row.nonce for row in house.ledger.rows()}, "the frozen backend to be given up", 150
+    )
     os.kill(pid, signal.SIGCONT)
     house.broken()
     for path, message in {
@@ -89,7 +91,7 @@ def impostor_registers(house: House) -> None:
     """Somebody without the token, and somebody with it at another's address, want to be the backend"""
     house.broken()
     row = house.backend()
-    frontend = house.rows("frontend")[-1]
+    frontend = house.ledger.rows("frontend")[-1]
     elsewhere = {"host": "127.0.0.1", "port": frontend.port, "pid": 1, "job_id": None, "protocol": PROTOCOL}
     assert _call(house, row, "register", elsewhere, token="guessed") in _NO
     assert _call(house, row, "register", elsewhere) not in range(200, 300), "an address that cannot answer was taken"

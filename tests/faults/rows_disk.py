@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults.disk import fill
 from tests.faults.house import House
 from tests.faults.row import fault
 
@@ -10,7 +11,7 @@ from tests.faults.row import fault
 def disk_full(house: House) -> None:
     """The disk of the state folder is full for 20 s: what is not stored is not acknowledged"""
     filler = house.daemon.state_dir / "filler"
-    house.fill_disk(filler)
+    fill(filler)
     house.pass_time(20, "posts, reports and heartbeats must have met it")
     refused = sum(len(person.refused) for person in house.people)
     filler.unlink()
@@ -22,7 +23,7 @@ def disk_full(house: House) -> None:
 def daemon_killed_on_a_full_disk(house: House) -> None:
     """The disk is full, the daemon is killed, the disk has room again, the daemon starts"""
     filler = house.daemon.state_dir / "filler"
-    house.fill_disk(filler)
+    fill(filler)
     house.pass_time(5, "posts must have met it")
     house.daemon.kill()
     filler.unlink()

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from master_daemon.cluster.fake_slurm import fault as faults
 from tests.faults.house import House
-from tests.faults.row import fault
-from tests.faults.rows_jobs import LONG
+from tests.faults.row import LONG, fault
 
 SHORT = {"backend": {"time_limit": 60}}
 """The shortest limit there is."""
@@ -16,7 +15,7 @@ _PATIENCE = 75.0
 
 def until_over(house: House) -> None:
     """Until the first backend is gone."""
-    first = house.rows("backend", live=False)[0]
+    first = house.ledger.rows("backend", live=False)[0]
     house.wait(lambda: house.is_over(first), "the first backend's end", _PATIENCE)
 
 
@@ -38,7 +37,9 @@ def time_limit(house: House) -> None:
 @fault(settings=SHORT)
 def slurmctld_gone_during_handover(house: House) -> None:
     """No command of Slurm's is answered for 60 s, and the time limit comes meanwhile"""
-    house.wait(lambda: house.newest_is("REQUESTED", "SUBMITTING", "PENDING", "STARTING"), "a successor", _PATIENCE)
+    house.wait(
+        lambda: house.ledger.newest_is("REQUESTED", "SUBMITTING", "PENDING", "STARTING"), "a successor", _PATIENCE
+    )
     house.slurm.answers("*", faults.UNREACHABLE_CONTROLLER, seconds=60)
     house.pass_time(60, "the fault's time")
     house.healed()
@@ -56,7 +57,7 @@ def slurmctld_gone_before_handover(house: House) -> None:
 @fault(settings=SHORT)
 def successor_killed(house: House) -> None:
     """The successor is cancelled as soon as it starts"""
-    house.wait(lambda: house.newest_is("STARTING", "READY"), "a successor", _PATIENCE)
+    house.wait(lambda: house.ledger.newest_is("STARTING", "READY"), "a successor", _PATIENCE)
     house.slurm.cancel(house.slurm.running("ligan-backend-")[-1])
     house.broken()
     until_over(house)
@@ -85,19 +86,19 @@ def daemon_killed_when_the_successor_is_submitted(house: House) -> None:
 @fault(settings=SHORT)
 def daemon_killed_while_the_successor_starts(house: House) -> None:
     """SIGKILL of the daemon in the handover: the successor loads"""
-    _kill_daemon_when(house, lambda: house.newest_is("PENDING", "STARTING"), "a successor that starts")
+    _kill_daemon_when(house, lambda: house.ledger.newest_is("PENDING", "STARTING"), "a successor that starts")
 
 
 @fault(settings=SHORT, task_s=LONG)
 def daemon_killed_when_the_successor_takes_over(house: House) -> None:
     """SIGKILL of the daemon in the handover: the successor is ready, the old backend drains"""
-    _kill_daemon_when(house, lambda: house.newest_is("READY"), "a successor that is ready")
+    _kill_daemon_when(house, lambda: house.ledger.newest_is("READY"), "a successor that is ready")
 
 
 @fault(settings=SHORT, task_s=LONG)
 def old_backend_killed_while_it_drains(house: House) -> None:
     """The old backend is cancelled as it drains"""
-    house.wait(lambda: house.newest_is("READY"), "a successor that is ready", _PATIENCE)
+    house.wait(lambda: house.ledger.newest_is("READY"), "a successor that is ready", _PATIENCE)
     house.slurm.cancel(house.slurm.running("ligan-backend-")[0])
     house.broken()
     until_over(house)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from master_daemon.cluster.fake_slurm.job import Job
 from tests.faults.house import House
-from tests.faults.row import fault
-
-LONG = 1.0
-"""Seconds of a task that should be running when the fault comes."""
+from tests.faults.row import LONG, fault
 
 
 def _job(house: House, role: str = "backend") -> Job:

@@ -9,8 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.faults.house import House
-from tests.faults.row import fault
-from tests.faults.rows_jobs import LONG
+from tests.faults.row import LONG, fault
 from tests.faults.upload import Uploads
 
 
@@ -142,27 +141,30 @@ def two_daemons(house: House) -> None:
 def port_of_backend_taken(house: House) -> None:
     """SIGKILL of the backend; at once somebody else listens on its port and says yes to everything"""
     row = house.backend()
-    os.kill(house.backend_pid(row), signal.SIGKILL)
-    with impostor(row.port or 0):
+    os.kill(house.pid_of(row), signal.SIGKILL)
+    with impostor(row.port or 0, YES):
         house.broken()
         house.wait_done(house.since)
 
 
 @fault()
 def port_of_frontend_taken(house: House) -> None:
-    """SIGKILL of the frontend; at once somebody else listens on its port and says yes to everything"""
-    row = house.rows("frontend")[-1]
+    """SIGKILL of the frontend; at once somebody else's web server listens on its port"""
+    row = house.ledger.rows("frontend")[-1]
     os.kill(house.frontend_pid(), signal.SIGKILL)
-    with impostor(row.port or 0):
+    with impostor(row.port or 0, b"<h1>It works!</h1>"):
         house.broken()
         house.wait_done(house.since)
 
 
-class impostor:  # noqa: N801 (a context manager reads as a verb)
-    """A server on a given port that takes whatever it is sent."""
+YES = b'{"ok": true, "task_id": "t-0000000000000000000000", "position": 0, "answer": "yes"}'
 
-    def __init__(self, port: int) -> None:
-        self._server = _bound(port)
+
+class impostor:  # noqa: N801 (a context manager reads as a verb)
+    """A server on a given port that answers everything with status 200 and the same words."""
+
+    def __init__(self, port: int, says: bytes) -> None:
+        self._server = _bound(port, type("Impostor", (_Impostor,), {"says": says}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> None:
@@ -173,29 +175,29 @@ class impostor:  # noqa: N801 (a context manager reads as a verb)
         self._server.server_close()
 
 
-def _bound(port: int) -> ThreadingHTTPServer:
+def _bound(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     """As soon as the port is free, which a killed process gives back in a moment."""
     deadline = time.monotonic() + 5
     while True:
         try:
-            return ThreadingHTTPServer(("0.0.0.0", port), _Yes)
+            return ThreadingHTTPServer(("0.0.0.0", port), handler)
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
 
-class _Yes(BaseHTTPRequestHandler):
+class _Impostor(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    says = b""
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b'{"ok": true, "task_id": "t-0000000000000000000000", "position": 0, "answer": "yes"}'
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/json" if self.says.startswith(b"{") else "text/html")
+        self.send_header("Content-Length", str(len(self.says)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.says)
 
     do_GET = do_POST = do_DELETE = do_PUT = _answer  # noqa: N815
 

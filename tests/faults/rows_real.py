@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 from tests.faults.cluster import RealCluster
-from tests.faults.house import House, Row
-from tests.faults.row import fault
+from tests.faults.house import House
+from tests.faults.ledger import Row
+from tests.faults.row import LONG, fault
 from tests.faults.rows_handover import until_over
-from tests.faults.rows_jobs import LONG
 
 _QUEUED = {"backend": {"immediate": "never"}}
 _RUN = Path(os.environ.get("LIGAN_TEST_CLUSTER", "/var/lib/ligan-test-cluster")) / "run"
@@ -30,7 +30,7 @@ def _real(house: House) -> RealCluster:
     return house.cluster
 
 
-@fault("real", people=2)
+@fault("real", alone=True, people=2)
 def real_slurmctld_stopped(house: House) -> None:
     """slurmctld is ended and started 60 s later; a newcomer asks for a backend meanwhile"""
     house.slurm.control("break", "controller")
@@ -39,7 +39,7 @@ def real_slurmctld_stopped(house: House) -> None:
     house.healed()
 
 
-@fault("real")
+@fault("real", alone=True)
 def real_slurmctld_hung(house: House) -> None:
     """slurmctld hangs for 40 s (SIGSTOP): every command times out; a newcomer asks for a backend meanwhile"""
     controller = house.slurm.controller_pid
@@ -52,7 +52,7 @@ def real_slurmctld_hung(house: House) -> None:
     house.healed()
 
 
-@fault("real", task_s=LONG)
+@fault("real", alone=True, task_s=LONG)
 def real_slurmd_killed(house: House) -> None:
     """SIGKILL of slurmd on the backend's node; it is started again 20 s later"""
     os.kill(int((_RUN / f"slurmd-{_node_of(house.backend())}.pid").read_text()), signal.SIGKILL)
@@ -60,7 +60,7 @@ def real_slurmd_killed(house: House) -> None:
     house.healed()
 
 
-@fault("real", task_s=LONG)
+@fault("real", alone=True, task_s=LONG)
 def real_link_cut(house: House) -> None:
     """The backend's node loses its network, and gets it back when the session has another backend"""
     old = house.backend()
@@ -97,7 +97,7 @@ def real_backend_killed(house: House) -> None:
     house.broken()
 
 
-@fault("real")
+@fault("real", alone=True)
 def real_nodes_drained(house: House) -> None:
     """Every gpu node is drained for 30 s; a newcomer asks for a backend meanwhile"""
     for node in house.slurm.nodes:
@@ -125,17 +125,17 @@ def real_daemon_killed_after_sbatch(house: House) -> None:
 @fault("real", settings={"backend": {"time_limit": 60}}, task_s=LONG)
 def real_daemon_killed_in_handover(house: House) -> None:
     """SIGKILL of the daemon in the handover: the successor is ready, the old backend drains"""
-    house.wait(lambda: house.newest_is("READY"), "a successor that is ready", 90)
+    house.wait(lambda: house.ledger.newest_is("READY"), "a successor that is ready", 90)
     house.daemon.kill()
     house.daemon.start(wait=False)
     house.broken()
     until_over(house)
 
 
-@fault("real", settings={"backend": {"time_limit": 60}}, people=2)
+@fault("real", alone=True, settings={"backend": {"time_limit": 60}}, people=2)
 def real_slurmctld_stopped_during_handover(house: House) -> None:
     """slurmctld is ended as successors come up, and started 60 s later"""
-    house.wait(lambda: house.newest_is("SUBMITTING", "PENDING", "STARTING", "READY"), "a successor", 90)
+    house.wait(lambda: house.ledger.newest_is("SUBMITTING", "PENDING", "STARTING", "READY"), "a successor", 90)
     house.slurm.control("break", "controller")
     house.pass_time(60, "the time limit comes meanwhile")
     house.healed()

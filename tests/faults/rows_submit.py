@@ -132,7 +132,7 @@ def scancel_failed(house: House) -> None:
     """scancel is not answered for 30 s, while a backend that hangs is to be replaced"""
     house.slurm.answers("scancel", faults.UNREACHABLE_CONTROLLER)
     old = house.backend()
-    house.freeze(house.backend_pid(old))
+    house.freeze(house.pid_of(old))
     house.broken()
     house.wait(lambda: house.slurm_calls("scancel"), "the hung backend's cancel", 120)
     house.pass_time(30, "the cancel has to be tried again")

@@ -62,7 +62,7 @@ class Result:
 
 
 def heading() -> str:
-    return f"{'row':34} {'on':4} {'lost':>4} {'doubled':>7} {'orphaned':>8} {'recovery s':>10}  fault"
+    return f"{'row':34} {'on':4} {'lost':>4} {'doubled':>7} {'orphaned':>8} {'recovery s':>10} {'stall s':>7}  fault"
 
 
 def line(result: Result) -> str:
@@ -71,7 +71,8 @@ def line(result: Result) -> str:
         return f"{result.name:34} {result.kind:4} skipped: {result.skipped}"
     counts = f"{len(result.lost):4} {len(result.doubled):7} {len(result.orphaned):8}"
     recovery = "never" if result.recovery_s is None else f"{result.recovery_s:.1f}"
-    head = f"{result.name:34} {result.kind:4} {counts} {recovery:>10}  {result.what}"
+    stall = result.figures.get("longest_stall_s", 0.0)
+    head = f"{result.name:34} {result.kind:4} {counts} {recovery:>10} {stall:7.1f}  {result.what}"
     findings = [*result.lost, *result.doubled, *result.orphaned][:8] + result.error.splitlines()
     return "\n".join([head, *(f"    ! {finding}" for finding in findings)])
 

@@ -55,12 +55,12 @@ class Played:
 class House:
     """The daemon, its port, and its cluster."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, **daemon: Any) -> None:
         self.manager = FakeManager(time.time)
         self.loop = new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.daemon = Daemon(Settings(daemon=DaemonSettings(port=0)), state_dir, self.manager)
+        self.daemon = Daemon(Settings(daemon=DaemonSettings(port=0, **daemon)), state_dir, self.manager)
         self._wait(self.daemon.start())
         self._servers: list[Server] = []
 
@@ -246,7 +246,8 @@ class Stream:
 
 
 @contextmanager
-def house_in(state_dir: Path) -> Iterator[House]:
-    house = House(state_dir)
+def house_in(state_dir: Path, **daemon: Any) -> Iterator[House]:
+    """`daemon`: settings of its section."""
+    house = House(state_dir, **daemon)
     yield house
     house.close()

@@ -27,8 +27,8 @@ from tests.faults.person import TROUBLE, Person
 from tests.ligan.stub import wait_until
 from tests.system.running import System, ligan_up
 
-WAIT = 90.0
-"""Seconds; the slowest road to another backend is the loss of a node, about 40 on two busy cores."""
+WAIT = 60.0
+"""Seconds; the slowest road to another backend is the loss of a node, about 35 on two busy cores."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from ligan.problem import Problem
 from tests.system.browser import chromium
 from tests.system.photos import portrait, two_people
 from tests.system.running import ROOT, System
@@ -84,6 +85,49 @@ def test_a_reload_keeps_results_and_backend(page: Page) -> None:
     page.reload()
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
     assert _sources(page) == before
+
+
+def test_everything_is_erased(page: Page) -> None:
+    """By keyboard alone, and again after a failure."""
+    _pick(page, portrait("JPEG"))
+    _generate(page)
+    expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
+    face = page.locator("[data-testid=result-image] img").first
+    image = str(face.evaluate("(image) => image.src"))
+    assert page.request.get(image).status == 200
+
+    opener, dialog = page.get_by_role("button", name="Erase my data"), page.get_by_role("dialog", name="Erase my data?")
+    opener.press("Enter")
+    expect(dialog).to_contain_text("It cannot be undone.")
+    expect(page.get_by_role("button", name="Keep my data")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    expect(page.get_by_test_id("result-image")).to_have_count(16)
+
+    page.route("**/api/v1/session", _refuse_erasure)
+    opener.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("Try again in a few seconds.")
+    page.unroute("**/api/v1/session", _refuse_erasure)
+    dialog.get_by_role("button", name="Try again").press("Enter")
+    expect(page.get_by_test_id("erased")).to_contain_text("All was erased.")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_test_id("backend-state")).to_have_attribute("data-state", "NONE")
+    expect(page.get_by_test_id("results")).to_contain_text("No results yet.")
+    expect(page.get_by_test_id("error")).to_have_count(0)
+    assert page.request.get(image).status == 404
+    page.reload()
+    expect(page.get_by_test_id("results")).to_contain_text("No results yet.")
+    expect(page.get_by_test_id("erased")).to_have_count(0)
+
+
+def _refuse_erasure(route: Route) -> None:
+    if route.request.method != "DELETE":
+        return route.fallback()
+    document = Problem("internal-error", "Try again in a few seconds.").document
+    return route.fulfill(status=document.status, json=document.model_dump(mode="json", exclude_none=True))
 
 
 def test_errors_are_sentences(page: Page) -> None:

@@ -12,15 +12,15 @@ from ligan.page import Page
 from ligan.problem import Problem
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
-from master_daemon.cluster.reasons import Outlook, reason_of, wait_sentence
+from master_daemon.cluster.reasons import wait_sentence
 from tests.cluster_fixture import SlurmCluster
 from tests.ligan.stub import wait_until
 from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm, refusal, slurm
 
 _MINUTES = 5
 """Time limit of those who have the GPUs."""
-_CODES = ("Resources", "Priority")
-"""Slurm's reasons of a job that waits for others."""
+_WAITS = {wait_sentence(code) for code in ("Resources", "Priority")}
+"""What is said of a job that waits for others."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,14 @@ def test_a_cpu_does_the_task_while_the_gpu_is_waited_for(house: SlurmHouse, firs
 
 
 def test_the_wait_is_explained_in_plain_words_with_an_expected_start(house: SlurmHouse, first: Page) -> None:
-    sentences = {wait_sentence(code) for code in _CODES}
-    wait_until(lambda: first.session().backend.reason in sentences, f"one of {sentences}", WAIT)
-    assert all(row is not None and row.outlook is Outlook.TIME for row in map(reason_of, _CODES))
-    wait_until(lambda: first.session().backend.expected_start is not None, "Slurm's plan", WAIT)
-    expected = first.session().backend.expected_start
+    told = [first.session().backend]
+
+    def explained() -> bool:
+        told.append(first.session().backend)
+        return told[-1].reason in _WAITS and told[-1].expected_start is not None
+
+    wait_until(explained, f"a reason and an expected start; the page is told {told[0]}", WAIT)
+    expected = told[-1].expected_start
     assert expected is not None
     assert 0 < expected - time.time() <= 60 * _MINUTES + 60
     planned = slurm("squeue", "--noheader", f"--jobs={house.newest('backend').job_id}", "--format=%S").strip()

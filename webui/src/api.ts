@@ -24,6 +24,7 @@ const json = (body: unknown): RequestInit => ({
 });
 
 export const readSession = () => call<Session>("GET", "/session");
+export const eraseSession = () => call<unknown>("DELETE", "/session");
 export const startInteraction = () => call<Session>("POST", "/start-of-interaction", json({}));
 export const readKinds = async () => (await call<{ kinds: TaskKind[] }>("GET", "/tasks/kinds")).kinds;
 export const readTasks = async () => (await call<{ tasks: Task[] }>("GET", "/tasks")).tasks;

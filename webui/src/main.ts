@@ -1,5 +1,6 @@
 import { createApp } from "vue";
 import App from "./App.vue";
+import { greet } from "./erasure";
 import { open } from "./store";
 import "./theme.scss";
 
@@ -10,3 +11,4 @@ setTheme();
 dark.addEventListener("change", setTheme);
 createApp(App).mount("#app");
 open();
+greet();

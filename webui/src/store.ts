@@ -181,6 +181,9 @@ async function sync(tries = 1): Promise<void> {
   }
 }
 
+/** Stops listening: what the service had is erased. */
+export let close = (): void => undefined;
+
 /** Starts listening; to be called once. */
 export function open(): void {
   let lostTimer: ReturnType<typeof setTimeout> | undefined;
@@ -189,12 +192,17 @@ export function open(): void {
     lostTimer = undefined;
     void sync();
   };
-  listen(api.EVENTS_URL, {
+  const stop = listen(api.EVENTS_URL, {
     opened: back,
     lost: () => (lostTimer ??= setTimeout(() => (store.online = false), LOST_AFTER_MS)),
     fact: hear,
     resync: () => void sync(),
   });
+  close = () => {
+    stop();
+    clearTimeout(lostTimer);
+    clearTimeout(syncTimer);
+  };
   void sync();
   setInterval(() => (store.now = Date.now() / 1000), CLOCK_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void sync());

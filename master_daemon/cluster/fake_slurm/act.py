@@ -50,6 +50,8 @@ def scontrol(controller: Controller, call: Call, options: Options, rest: list[st
             f"MinJobAge               = {controller.min_job_age_s:.0f} sec\n"
             f"SLURM_VERSION           = {VERSION.split()[1]}\n"
         )
+    if verb == ("show", "partition"):
+        return _partitions(controller, rest[2:])
     if verb == ("show", "job"):
         wanted = [job for job in controller.listed() if not rest[2:] or str(job.job_id) in rest[2:]]
         return Answer("".join(map(_shown, wanted))) if wanted else _no_such_job()
@@ -68,6 +70,16 @@ _ACTS: Mapping[str, Callable[[Controller, int], None]] = {
     "hold": Controller.hold,
     "release": lambda controller, job_id: controller.hold(job_id, held=False),
 }
+
+
+def _partitions(controller: Controller, wanted: list[str]) -> Answer:
+    names = dict.fromkeys(node.partition for node in controller.nodes.values())
+    shown = [name for name in names if not wanted or name in wanted]
+    if not shown:
+        return Answer(stderr=f"Partition {wanted[0]} not found\n", code=1)
+    return Answer(
+        "".join(f"PartitionName={name} State=UP MaxTime=UNLIMITED DefaultTime=NONE PreemptMode=OFF\n" for name in shown)
+    )
 
 
 def _no_such_job() -> Answer:

@@ -92,5 +92,5 @@ def test_there_is_nothing_else(house: House, path: str) -> None:
 
 
 def test_own_pages_refuse_other_methods(house: House) -> None:
-    assert requests.delete(house.url + "/api/v1/session", timeout=20).status_code == 405
+    assert requests.put(house.url + "/api/v1/session", timeout=20).status_code == 405
     assert requests.post(house.url + "/docs", timeout=20).status_code == 405

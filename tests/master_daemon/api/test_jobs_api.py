@@ -26,7 +26,7 @@ from ligan.wire.job import (
 from ligan.wire.session import JobState
 from ligan.wire.task import SessionTask, Task, TaskCreated, TaskKinds, Tasks, TaskState
 from master_daemon.state import jobs
-from tests.ligan.stub import serving, stub_app
+from tests.ligan.stub import serving, stub_app, wait_until
 from tests.master_daemon.running import House, Played, Stream
 
 BODY = b"\x89PNG not really"
@@ -250,6 +250,7 @@ def test_a_task_from_order_to_result(
 ) -> None:
     events = Stream(house.url, browser, 0)
     task_id = task_for(frontend, session_id)
+    wait_until(lambda: backend.orders, "the order, which follows the answer")
     assert [order["task_id"] for order in backend.orders] == [task_id]
     home = backend.cluster()
     home.post("/on-progress", ReportedProgress(task_id=task_id, attempt=1, seq=1, percent=50), Done)

@@ -263,6 +263,18 @@ def test_what_ran_when_retrying_is_useless_ends(database: Database, key: str, jo
     assert [task_of(database, key, name).state for name in (running, queued)] == [TaskState.FAILED, TaskState.QUEUED]
 
 
+def test_what_a_backend_had_first_counts_as_running_although_it_never_said_so(
+    database: Database, key: str, job: Job
+) -> None:
+    first, second, unsent = (add_task(database, key, job) for _ in range(3))
+    with database.write() as transaction:
+        for order in tasks.to_send(transaction.connection, job.nonce)[:2]:
+            tasks.sent(transaction, order, job.nonce)
+        tasks.lose(transaction, job.nonce, BOOM, False, NOW)
+    states = [task_of(database, key, name).state for name in (first, second, unsent)]
+    assert states == [TaskState.FAILED, TaskState.QUEUED, TaskState.QUEUED]
+
+
 @pytest.mark.parametrize("checkpoints", [False, True])
 def test_a_task_under_which_every_backend_ends_is_given_up_unless_it_gets_on(
     database: Database, key: str, checkpoints: bool

@@ -2,86 +2,41 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from ligan.problem import Problem
-from ligan.wire.job import Done
 from ligan.wire.session import JobState
-from ligan.wire.task import TaskAccepted, TaskOrder
-from master_daemon.cluster.fake import FakeJob
 from master_daemon.cluster.manager import JobPhase, JobRequest
 from master_daemon.cluster.states import phase_of
-from master_daemon.state import sessions, tasks
+from master_daemon.state import retention, sessions, tasks
+from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import lifecycle
+from master_daemon.state.schema import tasks as rows
 from tests.master_daemon.state.rows import progressed, resulted
+from tests.master_daemon.supervisor.storm_cluster import StormyCluster
 
 if TYPE_CHECKING:
     from tests.master_daemon.supervisor.house import House
 
-ENDS = ("NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY", "FAILED", "TIMEOUT", "COMPLETED", "CANCELLED")
 MOST_SESSIONS = 7
 
 
-class Process:
-    """What runs in a job: it calls home, says that it is ready, beats, and takes orders."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.called_home = False
-        self.ready = False
-        self.hangs = False
-        self.orders: dict[str, int] = {}
-        """Attempt by task."""
-
-    # As a line of the daemon to it
-
-    def post(self, _path: str, message: Any, _answer: type[Any]) -> Any:
-        if self.hangs:
-            raise Problem("unreachable", "It hangs.")
-        if not self.ready:
-            raise Problem("backend-not-ready", "It loads.")
-        assert isinstance(message, TaskOrder)
-        assert self.orders.get(message.task_id, 0) <= message.attempt, "orders go forward"
-        self.orders[message.task_id] = message.attempt
-        return TaskAccepted(task_id=message.task_id, position=0)
-
-    def delete(self, path: str, _answer: type[Any], params: dict[str, str]) -> Done:
-        task_id = path.removeprefix("/tasks/")
-        if self.orders.get(task_id) == int(params["attempt"]):
-            del self.orders[task_id]
-        return Done()
-
-
-class Gone:
-    """The line to a job whose process is no more."""
-
-    def post(self, *_: object) -> None:
-        raise Problem("unreachable", "Nobody answers.")
-
-    delete = post
-
-
-class Storm:
+class Storm(StormyCluster):
     """Plays all parts but the daemon's. `reports` counts what backends said of tasks and the daemon took for true."""
 
     def __init__(self, house: House, seed: int) -> None:
-        self.house = house
-        self.rng = random.Random(seed)
-        self.processes: dict[str, Process] = {}
-        self.hidden: dict[str, FakeJob] = {}
-        """Jobs that the scheduler does not list just now, and that run all the same."""
+        super().__init__(house, seed)
         self.keys: list[str] = []
         self.tasks: dict[str, str] = {}
         """Session key by task."""
-        self._ports = 1000
         self.deeds: list[Callable[[], object]] = [
             *(self.refuse, self.time_out, self.fall_silent, self.speak, self.speak, self.hide, self.show_all),
             *(self.requeue, self.end, self.hang, self.relieve, self.restart, self.crash_at_submit),
-            *(self.visit, self.visit, self.come_back, self.come_back, self.leave, self.give_up),
+            *(self.visit, self.visit, self.come_back, self.come_back, self.leave, self.give_up, self.erase),
             *(self.new_task, self.new_task, self.new_task, self.new_task, self.fail, self.cancel),
             self.say_something_stale,
         ]
@@ -95,110 +50,6 @@ class Storm:
         self.beat()
         self.house.tick(self.rng.choice((0.25, 1.0, 1.0, 5.0, 5.0, 5.0, 5.0, 30.0)))
         self.bury()
-
-    # The cluster ---------------------------------------------------------------------------------------------------
-
-    def accepted(self) -> list[FakeJob]:
-        """Every job that the scheduler took, listed or not."""
-        return [*self.house.manager._jobs.values(), *self.hidden.values()]
-
-    def _in(self, state: str) -> list[str]:
-        return [job.request.nonce for job in self.house.manager._jobs.values() if job.state == state]
-
-    def _any(self, nonces: list[str], deed: Callable[[str], object]) -> None:
-        if nonces:
-            deed(self.rng.choice(nonces))
-
-    def start(self) -> None:
-        self._any(self._in("PENDING"), self.house.manager.start)
-
-    def end(self) -> None:
-        self._any(
-            self._in("RUNNING") + self._in("PENDING"),
-            lambda nonce: self.house.manager.finish(nonce, self.rng.choice(ENDS)),
-        )
-
-    def requeue(self) -> None:
-        self._any(self._in("RUNNING"), lambda nonce: self.house.manager.show(nonce, "PENDING", "BeginTime"))
-
-    def refuse(self) -> None:
-        self.house.manager.refuse_next()
-
-    def time_out(self) -> None:
-        self.house.manager.time_out_next(accepted=self.rng.random() < 0.5)
-
-    def fall_silent(self) -> None:
-        self.house.manager.answering = False
-
-    def speak(self) -> None:
-        self.house.manager.answering = True
-
-    def hide(self) -> None:
-        """One job, or all, are not listed any more, and go on."""
-        known = self.house.manager._jobs
-        for job_id in list(known) if self.rng.random() < 0.3 else self.rng.sample(list(known), min(1, len(known))):
-            self.hidden[job_id] = known.pop(job_id)
-
-    def show_all(self) -> None:
-        self.house.manager._jobs.update(self.hidden)
-        self.hidden.clear()
-
-    def bury(self) -> None:
-        """No process outlives its job, nor its requeueing."""
-        running = {job.request.nonce for job in self.accepted() if job.state == "RUNNING"}
-        self.processes = {nonce: process for nonce, process in self.processes.items() if nonce in running}
-
-    # Jobs ----------------------------------------------------------------------------------------------------------
-
-    def _process(self, nonce: str) -> Process:
-        if nonce not in self.processes:
-            self._ports += 1
-            self.processes[nonce] = Process(self._ports)
-        return self.processes[nonce]
-
-    def line(self, job: Job) -> Any:
-        """The daemon's line to a job, by the address it knows."""
-        process = self.processes.get(job.nonce)
-        return process if process is not None and process.port == job.port else Gone()
-
-    def call_home(self) -> None:
-        self._any([n for n in self._in("RUNNING") if not self._process(n).called_home], self._register)
-
-    def _register(self, nonce: str) -> None:
-        limit, port = self.house.launcher.site("backend").time_limit, self._process(nonce).port
-        after = self._tell(nonce, lambda j: lifecycle.registered(j, "10.0.0.1", port, None, limit, self.house.now))
-        self._process(nonce).called_home = after is not None
-
-    def ready(self) -> None:
-        loaded = [nonce for nonce, process in self.processes.items() if process.called_home and not process.ready]
-        self._any(loaded, self._say_ready)
-
-    def _say_ready(self, nonce: str) -> None:
-        self._process(nonce).ready = True
-        self._tell(nonce, lambda job: lifecycle.ready(job, self.house.now))
-
-    def _tell(self, nonce: str, what: Callable[[Job], Job]) -> Job | None:
-        """A job says something; one that the daemon has ended is told so, and ends."""
-        if self.house.find(nonce).live:
-            after = self.house.supervisor.change(nonce, what, self.house.now)
-            if after.live:
-                return after
-        with suppress(KeyError):
-            self.house.manager.finish(nonce, "COMPLETED")
-        self.processes.pop(nonce, None)
-        return None
-
-    def beat(self) -> None:
-        for nonce, process in list(self.processes.items()):
-            if process.called_home and not process.hangs:
-                if self.house.find(nonce).live:
-                    self.house.supervisor.hearing.hear(nonce, self.house.now)
-                else:
-                    self._tell(nonce, lambda job: job)
-
-    def hang(self) -> None:
-        """A process stops, or its node is cut off; later it may be back."""
-        self._any(list(self.processes), lambda nonce: setattr(self._process(nonce), "hangs", self.rng.random() < 0.6))
 
     # Backends at work ----------------------------------------------------------------------------------------------
 
@@ -225,23 +76,23 @@ class Storm:
         if not job.live:  # `calling_backend` refuses it
             return False
         is_its_own = self.placed(task_id) == (nonce, attempt)
-        try:
-            with self.house.database.write() as transaction:
-                say(transaction, job, task_id, attempt)
-                self.house.delivery.place(transaction, self.house.now)
-        except Problem as problem:
-            assert problem.slug == "stale-report"
-            assert not is_its_own
-            return False
-        assert is_its_own, "only who holds a task is believed"
-        return True
+        is_believed = self._is_believed(lambda transaction: say(transaction, job, task_id, attempt))
+        assert is_believed is is_its_own, "who holds a task is believed, and nobody else"
+        return is_believed
+
+    def _is_believed(self, say: Callable[[Transaction], None]) -> bool:
+        with suppress(Problem), self.house.database.write() as transaction:
+            say(transaction)
+            self.house.delivery.place(transaction, self.house.now)
+            return True
+        return False
 
     def placed(self, task_id: str) -> tuple[str | None, int]:
         """(nonce, attempt) of an open task; no attempt is 0."""
         with self.house.database.read() as connection:
-            row = connection.exec_driver_sql(
-                f"SELECT nonce, attempt FROM tasks WHERE task_id = '{task_id}' AND state IN ('queued', 'running')"
-            ).one_or_none()
+            is_open = rows.c.state.in_(("queued", "running"))
+            query = select(rows.c.nonce, rows.c.attempt).where(rows.c.task_id == task_id, is_open)
+            row = connection.execute(query).one_or_none()
         return (row.nonce, row.attempt) if row is not None else (None, 0)
 
     def work(self) -> None:
@@ -283,6 +134,16 @@ class Storm:
 
     def give_up(self) -> None:
         self._any(self.keys, lambda key: self.house.supervisor.release(key, "Left.", self.house.now))
+
+    def erase(self) -> None:
+        self._any(self.keys, self._erase)
+
+    def _erase(self, key: str) -> None:
+        with self.house.database.write() as transaction:
+            self.house.supervisor.clear_out(transaction, key, self.house.now)
+            retention.erase(transaction, key, "page", self.house.now)
+        self.keys.remove(key)
+        self.tasks = {task_id: owner for task_id, owner in self.tasks.items() if owner != key}
 
     def new_task(self) -> None:
         self._any([key for key in self.keys if self.wants(key)], lambda key: self.tasks.update({self.add(key): key}))

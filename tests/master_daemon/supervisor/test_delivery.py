@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from flask import Response, request
 
+from ligan.problem import Problem
 from ligan.settings import Settings
-from ligan.web.app import reply
+from ligan.web.app import problem_response, reply
 from ligan.web.serving import Server
+from ligan.wire.job import ReportedResult
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskAccepted
 from master_daemon.state import tasks
@@ -31,6 +33,7 @@ class Backend:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.open.set()
+        self.full = False
         self.asked = threading.Event()
         self.taken: list[str] = []
         self.app = stub_app()
@@ -39,6 +42,8 @@ class Backend:
     def _take(self) -> Response:
         self.asked.set()
         self.open.wait(20)
+        if self.full:
+            return problem_response(Problem("queue-full", "Later.").document)
         self.taken.append(request.get_json()["task_id"])
         return reply(TaskAccepted(task_id=self.taken[-1], position=0), 202)
 
@@ -73,7 +78,9 @@ def backend_at(database: Database, server: Server, state: JobState = JobState.RE
     return add_job(database, key, state=state, host="127.0.0.1", port=server.port)
 
 
-def unsent(database: Database, job: Job) -> int:
+def unsent(database: Database, delivery: Delivery, job: Job) -> int:
+    """Orders not confirmed, by what the next turn writes down."""
+    delivery.note_confirmed()
     with database.read() as connection:
         return len(tasks.to_send(connection, job.nonce))
 
@@ -85,8 +92,38 @@ def test_tasks_arrive_in_order_and_once(
     sent = [add_task(database, job.seat, job) for _ in range(3)]
     delivery.deliver(job.nonce)
     delivery.deliver(job.nonce)
+    assert backend.taken == sent, "once, although it is not written down yet"
+    assert unsent(database, delivery, job) == 0
+    delivery.deliver(job.nonce)
     assert backend.taken == sent
-    assert unsent(database, job) == 0
+
+
+def test_only_what_did_not_get_through_is_sent_again(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    job = backend_at(database, server)
+    first = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    backend.full = True
+    second = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    assert unsent(database, delivery, job) == 1
+    backend.full = False
+    delivery.deliver(job.nonce)
+    assert backend.taken == [first, second]
+
+
+def test_what_ended_before_it_is_noted_needs_no_note(
+    database: Database, delivery: Delivery, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = backend_at(database, server)
+    task_id = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    with database.write() as transaction:
+        tasks.finish(transaction, job, ReportedResult(task_id=task_id, attempt=1), NOW)
+    monkeypatch.setattr(database, "write", lambda: pytest.fail("nothing is to be written"))
+    delivery.note_confirmed()
+    assert delivery._confirmed == {}
 
 
 def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_another(
@@ -105,7 +142,7 @@ def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_anot
         delivery.deliver(job.nonce)
     assert (other.taken, backend.taken) == ([sent], [])
     backend.open.set()
-    wait_until(lambda: unsent(database, stuck) == 0, "the task to arrive after all")
+    wait_until(lambda: unsent(database, delivery, stuck) == 0, "the task to arrive after all")
     assert backend.taken == [waiting]
 
 
@@ -118,7 +155,7 @@ def test_nothing_is_sent_to_a_backend_that_is_not_ready(
     delivery.deliver(job.nonce)
     with database.read() as connection:
         assert tasks.nonces_to_send(connection) == []
-    assert unsent(database, job) == 1
+    assert unsent(database, delivery, job) == 1
 
 
 def test_the_longest_wait_comes_first(database: Database, server: Server) -> None:

@@ -156,15 +156,17 @@ def test_registration_and_readiness() -> None:
     assert job.job_id == "77", "the job itself knows its number"
     ready = lifecycle.ready(job, NOW + 9)
     assert (ready.state, ready.ready_at, ready.reason) == (S.READY, NOW + 9, "")
-    again = lifecycle.registered(lifecycle.ready(ready, NOW + 20), "gpu-2", 1, "78", 3600, NOW + 30)
-    assert (again.state, again.ready_at, again.url) == (S.READY, NOW + 9, "http://gpu-2:1")
+    again = lifecycle.registered(lifecycle.ready(ready, NOW + 20), "gpu-1", 4242, "77", 3600, NOW + 30)
+    assert (again.state, again.ready_at, again.heard_at) == (S.READY, NOW + 9, NOW + 30)
+    elsewhere = lifecycle.registered(ready, "gpu-2", 1, "77", 3600, NOW + 30)
+    assert (elsewhere.state, elsewhere.cause) == (S.ENDED, "preempted"), "its first process is gone with all it had"
 
 
 def test_draining_is_not_undone() -> None:
     drains = lifecycle.draining(job_in(S.READY), "Its successor has taken over.", NOW + 5)
     assert (drains.state, drains.draining_at) == (S.DRAINING, NOW + 5)
     assert lifecycle.ready(drains, NOW + 6) == drains
-    assert lifecycle.registered(drains, "gpu-1", 1, None, 60, NOW + 6).state is S.DRAINING
+    assert lifecycle.registered(replace(drains, host="gpu-1", port=1), "gpu-1", 1, None, 60, NOW).state is S.DRAINING
     waits = job_in(S.PENDING)
     assert lifecycle.draining(waits, "", NOW) == waits
 

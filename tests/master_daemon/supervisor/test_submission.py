@@ -199,6 +199,11 @@ def test_a_scheduler_that_is_down_changes_nothing(house: House) -> None:
     house.wait(600)
     assert (house.job(key).state, house.job(other).state, house.job("frontend").state) == before
     assert house.job(third).state is JobState.SUBMITTING
+    assert "does not answer" in house.view(third).reason
+    fourth = house.session(present=True)
+    house.wait(2)
+    assert house.job(fourth).state is JobState.REQUESTED
+    assert "does not answer" in house.view(fourth).reason
     assert house.manager.cancelled == []
     assert len(house.submissions()) == 3
     house.manager.answering = True
@@ -206,6 +211,8 @@ def test_a_scheduler_that_is_down_changes_nothing(house: House) -> None:
     assert house.job(key).nonce == job.nonce
     assert house.job(key).ready
     assert house.job(other).state is JobState.PENDING
+    assert "does not answer" not in house.view(fourth).reason
+    assert house.events(fourth).count("on-queue") >= 2, "its page was told of both"
 
 
 def test_while_the_scheduler_is_down_nothing_more_is_submitted(house: House) -> None:
