@@ -133,7 +133,7 @@ class Supervisor:
                 self._submission.submit(job, now)
 
     def _tell_silence(self, found: Situation, now: float) -> None:
-        """Tell those who wait that the scheduler does not answer, or does again: some at a time, as others write too."""
+        """Tell those who wait that the scheduler is silent, or answers again: some at a time, for others write too."""
         silent = self._following.observer.silent
         if silent is self._silence_told:
             return
