@@ -33,6 +33,8 @@ DISMISS_TIMEOUT = 2.0
 """For a job's answer to being told to go; without one the scheduler ends it."""
 LEAVE_GRACE = 10.0
 """A job that was told to go has left by then; what still runs is cancelled."""
+SLOW_ANSWER = 2.0
+"""A listing that takes longer is told to those who wait as no answer: squeue takes milliseconds."""
 HUNG = 60.0
 """A job unheard for this long is replaced although the scheduler calls it running: three times CONTACT_LOST."""
 NEVER_STARTS = 60.0

@@ -18,6 +18,13 @@ from tests.ligan.stub import wait_until
 PROGRAM = Path("/usr/sbin/sshd")
 
 
+def _is_sshd(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "sshd"
+    except psutil.NoSuchProcess:  # a session that ended just now
+        return False
+
+
 class Sshd:
     """It lets its own user in by one key, and its sessions find the programs in `programs` first."""
 
@@ -82,7 +89,7 @@ class Sshd:
         if self._process is None:
             return []
         parent = psutil.Process(self._process.pid)
-        return [parent, *(child for child in parent.children(recursive=True) if child.name() == "sshd")]
+        return [parent, *(child for child in parent.children(recursive=True) if _is_sshd(child))]
 
     def signal(self, number: signal.Signals) -> None:
         """To all of it at once."""

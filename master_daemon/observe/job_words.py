@@ -86,6 +86,6 @@ _NEXT: dict[JobState, Callable[[Job], Outlook]] = {
     JobState.PENDING: _pending,
     JobState.STARTING: _starting,
     JobState.READY: _ready,
-    JobState.DRAINING: lambda job: Outlook("It ends what it runs and is then cancelled.", job.ends_at),
+    JobState.DRAINING: lambda job: Outlook("It ends what it runs and then goes.", job.ends_at),
     JobState.ENDED: lambda _job: Outlook("Nothing; its log is kept."),
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-from ligan.intervals import POLL_BUSY, POLL_HINTED, POLL_IDLE, POLL_LOCAL
+from ligan.intervals import POLL_BUSY, POLL_HINTED, POLL_IDLE, POLL_LOCAL, SLOW_ANSWER
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import Listing, ResourceManager
 from master_daemon.state.jobs import Job
@@ -18,10 +19,17 @@ class Observer:
         self._manager = manager
         self._asked_at = float("-inf")
         self._hinted = False
+        self._asking_since: float | None = None
         self.silent = False
         """The last question got no clear answer."""
         self.doubtful = True
         """Something is not as it should be: look again soon."""
+
+    @property
+    def unanswered(self) -> bool:
+        """The last question got no clear answer, or the one that is being asked gets none in good time. Any thread."""
+        since = self._asking_since
+        return self.silent or (since is not None and time.monotonic() - since > SLOW_ANSWER)
 
     def hint(self) -> None:
         """A job did not answer: look at the next turn, instead of when its heartbeat is missed."""
@@ -33,7 +41,11 @@ class Observer:
             return None
         self._asked_at = now
         self._hinted = False
-        listing = self._manager.listing()
+        self._asking_since = time.monotonic()
+        try:
+            listing = self._manager.listing()
+        finally:
+            self._asking_since = None
         self.silent = listing is None
         return listing
 

@@ -258,7 +258,7 @@ class Supervisor:
 
     def _holds(self) -> str:
         """Why no backend is submitted just now, for those who wait for one."""
-        if self._following.observer.silent:
+        if self._following.observer.unanswered:
             return "The cluster's scheduler does not answer just now; running backends go on."
         return self._submission.holds("backend", self._turned_at)
 

@@ -30,12 +30,17 @@ def page(system: System) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def ready_page(system: System) -> Iterator[Page]:
-    """A page whose backend is ready."""
+def person(system: System) -> Iterator[Page]:
     page = Page(system.url)
-    page.wait_ready()
     yield page
     page.http.close()
+
+
+@pytest.fixture
+def ready_page(person: Page) -> Page:
+    """The page of one person for all tests, whose backend is ready: it may have been released since the last test."""
+    person.wait_ready()
+    return person
 
 
 @pytest.fixture(scope="session")
