@@ -154,6 +154,9 @@ def scheduler_calls(slurm: Cluster, effort: Effort) -> Figures:
             for size in effort.crowds:
                 pages += _ready_pages(system.url, size - len(pages))
                 rows[str(size)] = _calls_in(effort.window_s)
+            for page in pages:  # as people go; Ctrl-C would have the scheduler cancel what is left
+                page.http.delete(f"{page.url}/api/v1/session", timeout=30).raise_for_status()
+            time.sleep(6)  # until their jobs have gone by themselves
         _, after = rpcs()
     asked = {name: count - before.get(name, 0) for name, count in after.items() if _is_asked(name)}
     asked = {name: count for name, count in asked.items() if count}
