@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
@@ -60,7 +61,7 @@ class Forwarder(ThreadingTCPServer):
         with self._turn:
             channels, self._open = self._open, set()
         for channel in channels:
-            channel.close()
+            end(channel)
 
     def carry(self, line: socket.socket, channel: paramiko.Channel) -> None:
         """Carry one connection to its end, or to the forwarder's."""
@@ -169,7 +170,7 @@ class WayHome:
         try:
             line = socket.create_connection(self._here, CALL_TIMEOUT)
         except OSError:
-            channel.close()
+            end(channel)
             return
         with line:
             line.settimeout(None)
@@ -194,9 +195,9 @@ def _outward(line: socket.socket, channel: paramiko.Channel) -> None:
         if _pump(line.recv, channel.sendall):
             channel.shutdown_write()
         else:
-            channel.close()
+            end(channel)
     except _BROKEN:
-        channel.close()
+        end(channel)
 
 
 def _pump(receive: Callable[[int], bytes], send: Callable[[bytes], None]) -> bool:
@@ -209,13 +210,19 @@ def _pump(receive: Callable[[int], bytes], send: Callable[[bytes], None]) -> boo
     return True
 
 
+def end(channel: paramiko.Channel) -> None:
+    """Close it. `close` says so to the other side, and raises where the connection was lost just now."""
+    with suppress(*_BROKEN):
+        channel.close()
+
+
 def _end(line: socket.socket, channel: paramiko.Channel) -> None:
     try:
         line.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass  # the other side was faster
     finally:
-        channel.close()
+        end(channel)
 
 
 def _key(job: Job) -> tuple[str, Address]:

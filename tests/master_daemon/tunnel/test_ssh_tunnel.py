@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
+import paramiko
 import pytest
 import requests
 from flask import Flask, Response, request, stream_with_context
@@ -18,7 +20,7 @@ from master_daemon.ssh.connection import SshConnection
 from master_daemon.ssh.errors import SshError, SshSetupError
 from master_daemon.state.jobs import Job
 from master_daemon.tunnel.reach import Direct
-from master_daemon.tunnel.ssh import SshReach, WayHome
+from master_daemon.tunnel.ssh import SshReach, WayHome, splice
 from tests.ligan.stub import serving, stub_app, wait_until
 from tests.sshd import Sshd, need_sshd
 
@@ -165,6 +167,25 @@ def test_the_address_outlives_a_restart_of_sshd(reach: SshReach, port: int, sshd
             client.post(url + "/echo", data=b"2", timeout=10)
         sshd.start()
     wait_until(lambda: answers(url), "the same address over a new connection")
+
+
+class LostChannel:
+    """A channel whose connection is lost between its last bytes and its end: each word to the other side raises."""
+
+    def recv(self, _size: int) -> bytes:
+        return b""
+
+    def close(self, *_said: bytes) -> None:
+        raise EOFError
+
+    shutdown_write = sendall = close
+
+
+def test_a_connection_lost_at_the_very_end_ends_the_line_and_nothing_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as line:
+        splice(line, cast("paramiko.Channel", LostChannel()))
+        with pytest.raises(BrokenPipeError):
+            line.sendall(b"more")
 
 
 # ---- home
