@@ -7,7 +7,7 @@ STATE_DIR ?= state
 BIN := .venv/bin
 WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
 
-.PHONY: run test bench faults setup webui clean help
+.PHONY: run test bench faults setup webui wheel images cluster-test clean help
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile
@@ -26,13 +26,21 @@ faults: .venv/.tested frontend_server/static/.built  ## break everything, and co
 
 setup: .venv/.installed frontend_server/static/.built  ## install everything that is missing
 webui: frontend_server/static/.built  ## build the web UI
+wheel: setup  ## dist/ligan-VERSION.whl: all in one, for pipx install
+	@scripts/build-wheel
+
+images: .venv/.installed frontend_server/static/.built  ## Apptainer images of both servers: build/images; BASE=debian or docker
+	@scripts/build-images --base $(or $(BASE),auto)
+
+cluster-test: .venv/.tested images  ## the main job in those images on a real Slurm cluster made here, with times; root
+	@$(BIN)/python -m tests.system.cluster_test
 
 .venv/.installed: setup.py constraints.txt model_parts.txt scripts/setup-python
 	@PYTHON="$(PYTHON)" scripts/setup-python
 
 .venv/.tested: .venv/.installed
 	@echo "setup: what the tests need"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[backend,test]'
 	@touch $@
 
 frontend_server/static/.built: $(WEBUI_SOURCES) scripts/setup-webui scripts/use-node | .venv/.installed

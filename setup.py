@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 PACKAGES = ["ligan", "master_daemon", "frontend_server", "backend_container"]
 SERVER = [
+    "httptools>=0.6",
     "flask>=3.0",
     "flask-openapi3>=4.0,<5",
     "flask-openapi3-swagger>=5",
@@ -16,15 +17,20 @@ SERVER = [
     "urllib3>=2",
 ]
 DAEMON = [
-    "aiohttp>=3.14",
     "uvloop>=0.19",
     "sqlalchemy>=2.0",
     "cryptography>=42",
     "paramiko>=3.4",
     "prometheus-client>=0.20",
+    "jsonschema>=4.21",
+    "argon2-cffi>=23.1",
+    "authlib>=1.7",
+    "joserfc>=1.2",
 ]
-FRONTEND = ["pillow>=10.3", "pi-heif>=0.18", "jsonschema>=4.21"]
-BACKEND = ["numpy>=1.26", "torch>=2.3", "safetensors>=0.4", "scikit-learn>=1.4", "opencv-python-headless>=4.12,<5"]
+FRONTEND = ["pillow>=10.3", "pi-heif>=0.18"]
+FAKE = ["numpy>=1.26", "pillow>=10.3"]  # all that a backend needs whose engine is made of nothing
+BACKEND = [*FAKE, "torch>=2.3", "safetensors>=0.4", "opencv-python-headless>=4.12,<5"]
+TRAINING = ["scikit-learn>=1.4"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 TEST = [
     *POSTGRESQL,
@@ -55,11 +61,21 @@ setup(
     package_data={
         "ligan": ["py.typed"],
         "frontend_server": ["static/**/*"],
-        "master_daemon": ["**/*.sh", "api/operator_page/*"],
+        "master_daemon": ["**/*.sh", "api/operator_page/*", "api/login_page/*", "site_file/*.service"],
         "backend_container": ["weights/**/*"],
     },
-    install_requires=SERVER + DAEMON + FRONTEND + BACKEND,
-    extras_require={"test": TEST, "postgresql": POSTGRESQL, "pyslurm": ["pyslurm>=23.2"]},
+    # A login node needs no torch: it asks the backend's package which tasks there are, and loads no model.
+    install_requires=SERVER + DAEMON + FRONTEND + FAKE,
+    extras_require={
+        "backend": BACKEND + TRAINING,
+        "test": TEST,
+        "postgresql": POSTGRESQL,
+        "pyslurm": ["pyslurm>=23.2"],
+        # What the images of singularity/ hold, without the rest: scripts/build-images
+        "frontend-image": SERVER + FRONTEND,
+        "backend-image": SERVER + BACKEND,
+        "fake-image": SERVER + FAKE,
+    },
     entry_points={
         "console_scripts": ["ligan = ligan.command:main"],
         # Each verb of the `ligan` command; `ligan/` itself imports none of the other packages.
@@ -70,6 +86,11 @@ setup(
             "jobs = master_daemon.operator_command.jobs:jobs",
             "explain = master_daemon.operator_command.explain:explain",
             "drain = master_daemon.operator_command.drain:drain",
+            "users = master_daemon.operator_command.users:users",
+            "tokens = master_daemon.operator_command.tokens:tokens",
+            "init = master_daemon.site_file.command:init",
+            "backup = master_daemon.backup.command:backup",
+            "restore = master_daemon.backup.command:restore",
         ],
     },
 )

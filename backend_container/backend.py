@@ -6,17 +6,21 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from backend_container.desk import Desk
+from backend_container.express import Express
 from backend_container.outcome import outcome
+from backend_container.patience import patiently
 from backend_container.phases import Phases
 from backend_container.queue import TaskQueue, Ticket
 from backend_container.reporter import Report, Reporter
 from backend_container.server import application
 from ligan.intervals import LAST_WORDS, STOP_GRACE
 from ligan.job import Home
-from ligan.web.serving import serve_on
+from ligan.web.aside import Aside
+from ligan.web.front import Front
 from ligan.wire.event import EventName
 from ligan.wire.job import Bootstrap, Ready
 
@@ -44,10 +48,12 @@ class Backend:
 
     def start(self, listener: socket.socket) -> None:
         """Serve and beat, in the background."""
-        app = application(Desk(_registry, self._queue, self._loading))
+        desk = Desk(_registry, self._queue, self._loading)
+        app = application(desk)
         self._home.admit(app)
-        serve_on(listener, app).start()
-        self._home.beat(self._queue.pulse, self._abandoned)
+        server = Aside(Front(listener, app, Express(desk, self._home.token).order))
+        server.start()
+        self._home.beat(self._queue.pulse, lambda: self._abandoned(server))
 
     def end(self) -> None:
         """Stop the running task for the next backend to go on with, let the last reports out, and leave with code 0."""
@@ -60,9 +66,11 @@ class Backend:
 
     def _load(self) -> Worker:
         from backend_container.loading import load  # imports NumPy, then torch and OpenCV
+        from backend_container.weights_cache import with_weights
         from backend_container.worker import Worker
 
-        models = load(self._bootstrap, self._phases)
+        bootstrap = with_weights(self._bootstrap, self._fetch_weights, self._phases)
+        models = load(bootstrap, self._phases)
         return Worker(models, self._fetch, self._reporter.post, self._bootstrap.orphan_lease_s)
 
     def _loaded(self, loading: Future[Worker]) -> None:
@@ -80,14 +88,23 @@ class Backend:
 
     def _settle(self, ticket: Ticket, future: Future[Report]) -> None:
         report = outcome(ticket, future)
-        if report is not None:
+        if report is None:
+            return
+        if future.cancelled():  # on a thread of the server, which others wait for
             self._reporter.post(report)
+        else:  # on the model thread
+            self._reporter.send(report)
 
     def _fetch(self, sha256: str) -> bytes:
         return self._home.client.get_bytes(f"/artifacts/{sha256}")
 
-    def _abandoned(self) -> None:
+    def _fetch_weights(self, sha256: str) -> bytes:
+        call = partial(self._home.client.get_bytes, f"/weights/{sha256}")
+        return patiently(call, self._bootstrap.orphan_lease_s)
+
+    def _abandoned(self, server: Aside) -> None:
         log.warning("The daemon has no use for this job, or has been away for too long; the backend ends.")
+        server.drain(LAST_WORDS)  # a daemon that misses the answer to its `/leave` asks the scheduler for our end
         self._leave(0)
 
 

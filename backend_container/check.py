@@ -1,4 +1,7 @@
-"""`python -m backend_container.check ENGINE [WEIGHTS]`: can this machine load the engine? Exit status 0 yes, 1 no."""
+"""`python -m backend_container.check ENGINE [WEIGHTS]`: can this machine load the engine?
+
+Exit status: 0 yes, 1 no, 3 what computes is not installed here, as on a login node.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 
 from backend_container.loading import FAKE
 from backend_container.models.engine import ModelError
+
+NOT_INSTALLED = 3
 
 
 def main() -> int:
@@ -21,6 +26,9 @@ def main() -> int:
     except ModelError as error:
         print(f"{error.slug}: {error.detail}", file=sys.stderr)  # noqa: T201
         return 1
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is not installed: pip install 'ligan[backend]'", file=sys.stderr)  # noqa: T201
+        return NOT_INSTALLED
     return 0
 
 

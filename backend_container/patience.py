@@ -16,6 +16,11 @@ _PASSING = ("unreachable", "storage-full", "storage-unavailable")
 """Problems that end without the caller's doing; a result must outlast a full disk, too."""
 
 
+def passes(problem: Problem) -> bool:
+    """Whether the same call may succeed later."""
+    return problem.slug in _PASSING
+
+
 def patiently(
     call: Callable[[], T],
     patience_s: float,
@@ -31,7 +36,7 @@ def patiently(
         try:
             return call()
         except Problem as problem:
-            if problem.slug not in _PASSING or clock() + pause > deadline:
+            if not passes(problem) or clock() + pause > deadline:
                 raise
         sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

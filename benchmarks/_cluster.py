@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -12,23 +11,29 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 from _report import ROOT
 
 sys.path.insert(0, str(ROOT))
 
 from tests.cluster_fixture import SCRIPT, USER, SlurmCluster
+from tests.site_file import Table, on_cluster, write_site
 from tests.system.running import System, ligan_up
 
-Site = Mapping[str, Mapping[str, Any]]
-"""Sections of a site file."""
+Site = Table
+_LONG_JOBS: Site = {"frontend": {"time_limit": 3600}, "backend": {"cpus": 1, "time_limit": 1800}}
+"""Nothing is handed over within a measurement."""
 _COUNT = re.compile(r"^\s+(\S+)\s+\(\s*\d+\)\s+count:(\d+)", re.MULTILINE)
 _ROOM = "bench"
+_GONE_TIMEOUT = 30.0
+"""Seconds: a job that does not go by itself is cancelled by the daemon after 10, and killed within 2."""
+_OF_OTHERS = ("INFO", "PING", "STATS", "REQUEST_CONFIG", "COMPLETE_BATCH", "STEP_COMPLETE", "MESSAGE_", "UPDATE_PART")
+"""Kinds of calls that no job of ours costs: listings, what nodes say, and the partition made for the benchmark."""
 _LAST_LINES = 40
 """Of the daemon's output, shown when a measurement fails."""
 
@@ -53,16 +58,22 @@ class Cluster(SlurmCluster):
         try:
             yield
         finally:
-            left = self.job_ids() - before
+            left = self.job_ids("PENDING,RUNNING") - before  # not those that are on their way out
             if left:
                 subprocess.run(["scancel", *left], check=False)
-            deadline = time.monotonic() + 30
-            while self.job_ids() - before and time.monotonic() < deadline:
-                time.sleep(0.1)
+            self.wait_gone(lambda: self.job_ids() - before)
 
-    def job_ids(self) -> set[str]:
+    def wait_gone(self, jobs: Callable[[], set[str]]) -> None:
+        """Until there are none of these. Raises TimeoutError."""
+        deadline = time.monotonic() + _GONE_TIMEOUT
+        while left := jobs():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"jobs that do not end: {left}")
+            time.sleep(0.1)
+
+    def job_ids(self, states: str = "PENDING,RUNNING,COMPLETING") -> set[str]:
         """Jobs of the ordinary user that have not ended."""
-        argv = ["squeue", "--noheader", f"--user={USER}", "--format=%i"]
+        argv = ["squeue", "--noheader", f"--user={USER}", f"--states={states}", "--format=%i"]
         return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
 
     @contextmanager
@@ -70,20 +81,10 @@ class Cluster(SlurmCluster):
         """`ligan up` by the ordinary user on the login node, with `site` over what the cluster needs."""
         *environment, python = self.user_python()
         with self.user_folder() as folder, self.only_its_jobs():
-            file = folder / "site.toml"
-            file.write_text(_toml(_merged(self._site(environment, python), site)))
-            file.chmod(0o644)
+            file = write_site(folder / "site.toml", on_cluster(self), _LONG_JOBS, site)
             command = self.user_argv(*environment, python, "-m", "ligan")
             with ligan_up(folder / "state", "--config", str(file), command=command) as system, _listening(system):
                 yield system
-
-    def _site(self, environment: list[str], python: str) -> Site:
-        job = {"python": python, "prefix": environment}
-        return {
-            "daemon": {"resource_manager": "slurm_cli", "cluster_host": self.login_address},
-            "frontend": {"partition": "cpu", "time_limit": 3600, **job},
-            "backend": {"partition": "gpu", "gres": "gpu:1", "cpus": 1, "time_limit": 1800, "engine": "fake", **job},
-        }
 
     @contextmanager
     def roomy_partition(self) -> Iterator[str]:
@@ -150,6 +151,11 @@ def rpcs() -> tuple[int, dict[str, int]]:
     return dict(_counts(users)).get(USER, 0), dict(_counts(types))
 
 
+def asked() -> Counter[str]:
+    """Calls for single jobs' sake, by kind: those of sbatch, scancel, and of srun from its start to its end."""
+    return Counter({kind: n for kind, n in rpcs()[1].items() if not any(word in kind for word in _OF_OTHERS)})
+
+
 def _counts(text: str) -> list[tuple[str, int]]:
     return [(name, int(count)) for name, count in _COUNT.findall(text)]
 
@@ -157,16 +163,3 @@ def _counts(text: str) -> list[tuple[str, int]]:
 def _environment() -> dict[str, str]:
     text = subprocess.run([SCRIPT, "env"], check=True, capture_output=True, text=True).stdout
     return dict(word.split("=", 1) for word in shlex.split(text))
-
-
-def _merged(base: Site, over: Site) -> Site:
-    return {name: {**base.get(name, {}), **over.get(name, {})} for name in {**base, **over}}
-
-
-def _toml(site: Site) -> str:
-    """JSON's scalars and arrays are TOML's, too."""
-    sections = (
-        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
-        for name, section in site.items()
-    )
-    return "\n".join(sections)

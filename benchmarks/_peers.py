@@ -50,10 +50,19 @@ def install(peer: Peer) -> None:
         _make_environment()
         if peer.packages and not _has(peer.packages):
             _call(sys.executable, "-m", "pip", "--python", str(_PYTHON), "install", "--quiet", *peer.packages)
-        if peer.needs_proxy and not _PROXY.exists():
-            _call("npm", "install", "--silent", "--prefix", str(_HOME / "npm"), "configurable-http-proxy")
+        if peer.needs_proxy:
+            _install_proxy()
     except (OSError, subprocess.CalledProcessError) as error:
         raise LeftOutError(f"left out, it cannot be installed here: {_why(error)}") from error
+
+
+def proxy_program() -> Path:
+    """JupyterHub's proxy. Raises LeftOutError."""
+    try:
+        _install_proxy()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LeftOutError(f"left out, it cannot be installed here: {_why(error)}") from error
+    return _PROXY
 
 
 def run(peer: Peer, cluster: Cluster, starts: int, warm: int) -> Times:
@@ -99,6 +108,11 @@ def _make_environment() -> None:
     _HOME.mkdir(parents=True, exist_ok=True)
     system = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin") or sys.executable
     _call(system, "-m", "venv", "--without-pip", str(_HOME / "venv"))
+
+
+def _install_proxy() -> None:
+    if not _PROXY.exists():
+        _call("npm", "install", "--silent", "--prefix", str(_HOME / "npm"), "configurable-http-proxy")
 
 
 def _has(packages: tuple[str, ...]) -> bool:

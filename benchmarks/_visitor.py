@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import time
-from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from ligan.page import Page
+from ligan.web.line import Line
 
 
 class Visitor:
@@ -19,10 +19,8 @@ class Visitor:
         assert parts.hostname is not None
         assert parts.port is not None
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in page.http.cookies)
-        self._headers = {"Cookie": cookies, "Content-Type": "application/json"}
-        self._calls = HTTPConnection(parts.hostname, parts.port, timeout=60)
-        self._calls.connect()
-        _at_once(self._calls.sock)
+        self._start = f"POST /api/v1/tasks HTTP/1.1\r\nHost: {parts.netloc}\r\nCookie: {cookies}\r\n"
+        self._calls = Line(parts.hostname, parts.port, timeout_s=60)
         self._stream = socket.create_connection((parts.hostname, parts.port), timeout=60)
         head = f"GET /api/v1/events HTTP/1.1\r\nHost: {parts.netloc}\r\nCookie: {cookies}\r\n\r\n"
         self._stream.sendall(head.encode())
@@ -43,13 +41,12 @@ class Visitor:
         return (acknowledged - begin) * 1000, (time.perf_counter() - begin) * 1000
 
     def _submit(self, kind: str) -> str:
-        body = json.dumps({"kind": kind, "params": {}})
-        self._calls.request("POST", "/api/v1/tasks", body, self._headers)
-        answer = self._calls.getresponse()
-        said = answer.read()
+        body = json.dumps({"kind": kind, "params": {}}).encode()
+        framing = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        answer = self._calls.exchange(f"{self._start}{framing}".encode(), body)
         if answer.status != 202:
-            raise RuntimeError(f"a task was not taken: {answer.status} {said.decode(errors='replace')[:300]}")
-        task_id: str = json.loads(said)["task_id"]
+            raise RuntimeError(f"a task was not taken: {answer.status} {answer.body.decode(errors='replace')[:300]}")
+        task_id: str = json.loads(answer.body)["task_id"]
         return task_id
 
     def _wait_for(self, *words: bytes) -> None:
@@ -59,7 +56,3 @@ class Visitor:
             if not chunk:
                 raise ConnectionError("the event stream ended")
             self._read += chunk
-
-
-def _at_once(line: socket.socket) -> None:
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,1 +1,1 @@
-"""The frontend server: the web UI, uploads and task forms. It runs as a job, without torch, OpenCV or Slurm."""
+"""The frontend server: the web UI and uploads. It runs as a job, without torch, OpenCV or Slurm."""

@@ -11,10 +11,8 @@ from flask_openapi3 import FileStorage
 from pydantic import BaseModel, Field
 from werkzeug import datastructures
 
-from frontend_server import forms
 from frontend_server.photo import read_photo
 from ligan.identity import matches
-from ligan.ids import TaskId
 from ligan.intervals import MAX_BODY
 from ligan.job import PUBLIC
 from ligan.problem import Problem, invalid_parameters
@@ -22,7 +20,7 @@ from ligan.web.app import APIBlueprint, OpenAPI, make_app, reply
 from ligan.web.client import Client
 from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
 from ligan.wire.image import NewImage, Upload
-from ligan.wire.task import NewTask, SessionTask, Task, TaskCreated, TaskKinds, Tasks
+from ligan.wire.task import TaskKinds
 
 STATIC = Path(__file__).parent / "static"
 
@@ -34,10 +32,6 @@ class UploadForm(BaseModel):
     face: int | None = Field(None, ge=1, le=99, description="Which face, counted from the left, when there are several")
 
 
-class TaskPath(BaseModel):
-    task_id: TaskId
-
-
 Kinds = Callable[[], TaskKinds]
 
 
@@ -46,7 +40,7 @@ def make_frontend(daemon: Client, kinds: Kinds, frontend_id: str) -> OpenAPI:
     app = make_app(
         __name__,
         "LiGAN frontend server",
-        "Uploads and tasks of the session whose page calls. Errors are problem documents (RFC 9457).",
+        "Uploads of the session whose page calls, and the kinds of tasks. Errors are problem documents (RFC 9457).",
         MAX_BODY,
     )
     app.before_request(lambda: _check_frontend_id(frontend_id))
@@ -77,25 +71,6 @@ def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
     @api.get("/tasks/kinds", summary="The kinds of tasks with their parameters", responses={"200": TaskKinds})
     def task_kinds() -> Response:
         return reply(kinds())
-
-    @api.post("/tasks", summary="A new task", responses={"202": TaskCreated})
-    def new_task(body: NewTask) -> Response:
-        session_id = _session_id()
-        forms.check(kinds(), body.kind, body.params)
-        task = SessionTask(kind=body.kind, params=body.params, session_id=session_id)
-        return reply(daemon.post("/tasks", task, TaskCreated), 202)
-
-    @api.get("/tasks", summary="This session's tasks, oldest first", responses={"200": Tasks})
-    def tasks() -> Response:
-        return reply(daemon.get("/tasks", Tasks, {"session_id": _session_id()}))
-
-    @api.get("/tasks/<task_id>", summary="One task", responses={"200": Task})
-    def task(path: TaskPath) -> Response:
-        return reply(daemon.get(f"/tasks/{path.task_id}", Task, {"session_id": _session_id()}))
-
-    @api.delete("/tasks/<task_id>", summary="Cancel a task", responses={"202": Task})
-    def cancel(path: TaskPath) -> Response:
-        return reply(daemon.delete(f"/tasks/{path.task_id}", Task, {"session_id": _session_id()}), 202)
 
     return api
 

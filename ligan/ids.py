@@ -19,5 +19,5 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 def new_id(prefix: str = "") -> str:
     """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `f-…` frontend, no prefix for a job's nonce."""
-    body = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    body = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(_LENGTH))  # 32 divides 256
     return f"{prefix}-{body}" if prefix else body

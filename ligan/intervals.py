@@ -91,6 +91,28 @@ CALL_TIMEOUT = 10.0
 """One HTTP call between parts; none of them does model work before it answers."""
 
 # Pages
+HEAD_TIMEOUT = 20.0
+"""From the first byte of a request's head to its last: it fits into a packet or two."""
+BODY_SILENCE = 30.0
+"""Between two pieces of a request's body; a phone that changes its network is back sooner, or begins anew."""
+BODY_TIMEOUT = 900.0
+"""For the whole of it: the largest photo over a line of 256 kbit/s."""
+KEEP_ALIVE = 75.0
+"""A caller's connection without a request is closed after this, as nginx does."""
+MAX_CONNECTIONS = 12_000
+"""Callers' at once; with as many to other parts still less than the daemon's open files (16384)."""
+UNREAD = 120.0
+"""A caller that takes nothing of an answer for so long is cut off."""
+CONNECT_TIMEOUT = 5.0
+"""For a connection to another part; on one network it takes a millisecond."""
+UPSTREAM_SILENCE = 120.0
+"""Between two pieces of another part's answer; a photo may take a minute to be looked through."""
+UPSTREAM_IDLE = 30.0
+"""A kept connection to another part is ended after this: less than the 120 s after which waitress does so."""
+LINGER = 2.0
+"""After a last answer, for the caller to read it: closing at once would take it back (TCP reset)."""
+MAX_DRAIN = 256 * 1024 * 1024
+"""Bytes of a body that is refused which are read all the same: a browser shows no answer before it has sent all."""
 SSE_KEEPALIVE = 10.0
 """Proxies cut silent streams at 15 to 60 s."""
 SSE_BACKLOG = 1000
@@ -119,10 +141,32 @@ SWEEP_ROUNDS = 50
 """Batches in one sweep at most: a thousand sessions a minute, more than visitors without cookies make."""
 SWEEP_FOLDERS = 4
 """Of the 256 that artifacts lie in, looked through in one sweep: all of them in about an hour."""
+SWEEP_LOGS = 3600.0
+"""Between looks at the jobs' old logs: they are kept for days, in a folder that a network may lie before."""
 UNUSED_SESSION = 3600.0
 """A session that never asked for anything goes after this: every visitor without cookies makes one."""
 ARTIFACT_GRACE = 3600.0
 """Bytes arrive before the row that names them; a report is tried again for minutes, not for an hour."""
+
+# Accounts
+LOGIN_PAUSES = (0.0, 0.0, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0)
+"""After one, two … wrong passwords in a row: a slip costs nothing, guessing comes to a hundred tries a day."""
+LOGIN_WINDOW = 600.0
+"""From the first step of a login to its last: a provider may ask for a second factor."""
+NOTE_LOGINS = 60.0
+"""Between notes in the database of which logins and tokens were used; idle logins end within hours."""
+WATCH_ALLOWANCE = 30.0
+"""Between looks at who has used up their GPU minutes, while their backends run."""
+PROVIDER_TIMEOUT = 10.0
+"""For an answer of the OpenID provider, for which a person waits."""
+PROVIDER_KEYS = 3600.0
+"""The provider's keys and addresses are read anew after so long; keys at once when one is not known."""
+PROVIDER_KEYS_PAUSE = 10.0
+"""At least between two looks for an unknown key: tokens that nobody signed must not make us ask."""
+CLOCK_SKEW = 30.0
+"""By which the provider's clock may differ from ours."""
+ASK_AGAIN = 60
+"""After a limit was met that somebody has to do something about."""
 
 # SSH to the login node
 SSH_CONNECT = 10.0

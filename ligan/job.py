@@ -48,14 +48,15 @@ class Home:
 
     def __init__(self, bootstrap: Bootstrap) -> None:
         self.bootstrap = bootstrap
-        self._token = bootstrap.token.get_secret_value()
-        headers = {TOKEN_HEADER: bearer(self._token), JOB_HEADER: bootstrap.nonce}
+        self.token = bootstrap.token.get_secret_value()
+        """Of this job: what the daemon shows it, and it the daemon."""
+        headers = {TOKEN_HEADER: bearer(self.token), JOB_HEADER: bootstrap.nonce}
         self.client = Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", headers)
         self._dismissed = threading.Event()
 
     def admit(self, app: Flask) -> None:
         """Guard the job's application and let it answer the daemon's challenge."""
-        guard(app, self._token, PUBLIC)
+        guard(app, self.token, PUBLIC)
         app.add_url_rule("/challenge", view_func=self._answer, methods=["POST"])
         app.add_url_rule("/leave", view_func=self._dismiss, methods=["POST"])
         app.add_url_rule("/healthz", view_func=lambda: reply(Done()), endpoint="healthz")
@@ -65,7 +66,7 @@ class Home:
             challenge = Challenge.model_validate_json(request.get_data())
         except ValidationError as error:
             raise invalid(error) from error
-        return reply(ChallengeAnswer(answer=answer(self._token, challenge.challenge)))
+        return reply(ChallengeAnswer(answer=answer(self.token, challenge.challenge)))
 
     def _dismiss(self) -> Response:
         """The daemon has no more use for this job: it may go at once, which spares the scheduler a cancel."""

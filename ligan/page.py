@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -33,13 +33,15 @@ class Event:
 class Page:
     """One person's browser session, by its cookie; with `cookies` of an earlier one it goes on as the same person.
 
-    Every method raises Problem as the service says it.
+    `headers` go with every request, such as `Authorization: Bearer TOKEN`. Every method raises Problem as the service
+    says it.
     """
 
-    def __init__(self, url: str, cookies: CookieJar | None = None) -> None:
+    def __init__(self, url: str, cookies: CookieJar | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.url = url.rstrip("/")
         self.http = requests.Session()
         self.http.cookies.update(cookies or {})
+        self.http.headers.update({"Origin": self.url, **(headers or {})})  # as a browser says on the page itself
         self.http.trust_env = False
         self.load()
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ligan.slurm_value import Constraint, Extra, Gres, Memory, Name, Names, Signal, Word, notice_s
 
 _TIME = re.compile(r"^(?:(?P<days>\d+)-)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})$")
 
@@ -39,7 +42,9 @@ class DaemonSettings(_Section):
     port: int = Field(7022, ge=0, le=65535, description="Public port; 0 lets the kernel choose")
     cluster_host: str = Field("127.0.0.1", description="This host's address as the cluster's nodes reach it")
     cluster_port: int = Field(0, ge=0, le=65535, description="Port for the jobs' calls; 0 chooses once and keeps it")
-    log_dir: str = Field("", description="Slurm: folder for the jobs' output, shared with the nodes; empty: STATE/logs")
+    log_dir: Word = Field(
+        "", description="Slurm: folder for the jobs' output, shared with the nodes; empty: STATE/logs"
+    )
     resource_manager: Literal["local", "slurm_cli", "slurm_rest", "slurm_pyslurm"] = Field(
         "local", description="What starts the jobs"
     )
@@ -50,9 +55,11 @@ class DaemonSettings(_Section):
     max_backends: int = Field(64, ge=1, description="Backend jobs wanted at once; further sessions wait in fair order")
     max_waiting: int = Field(500, ge=0, description="Sessions that may wait; further ones are told when to come again")
     backends_per_user: int = Field(
-        0, ge=0, description="Sessions with a backend per user, who is an address until there are accounts; 0: no cap"
+        0, ge=0, description="Sessions with a backend per user, who is an address without accounts; 0: no cap"
     )
-    retention_days: float = Field(30, gt=0, description="A session unused for so long is erased with all it had")
+    retention_days: float = Field(
+        30, gt=0, description="A session unused for so long is erased with all it had; old job logs go too"
+    )
 
 
 class JobSettings(_Section):
@@ -60,13 +67,34 @@ class JobSettings(_Section):
 
     time_limit: Duration = Field(3600, description="After this the resource manager ends the job")
     slots: int = Field(1, ge=1, description="`local` only: how many run at once")
-    partition: str = Field("", description="Slurm partition; needed on Slurm")
-    gres: str = Field("", description="Slurm generic resources, such as gpu:1")
+    partition: Names = Field("", description="Slurm partition, or several by preference as a,b; needed on Slurm")
+    gres: Gres = Field("", description="Slurm generic resources, such as gpu:1 or gpu:a100:1")
+    constraint: Constraint = Field("", description="Slurm: features that the node must have, such as ampere")
+    account: Name = Field("", description="Slurm account; empty for that of [slurm]")
+    qos: Names = Field("", description="Slurm quality of service; empty for that of [slurm]")
+    reservation: Names = Field("", description="Slurm reservation; empty for that of [slurm]")
+    signal: Signal = Field("", description="Slurm: TERM@60 tells the job to end 60 s before its time limit, or earlier")
     cpus: int = Field(1, ge=1, description="CPU cores of the job")
-    memory: str = Field("", description="Memory as sbatch takes it, such as 4G; empty for the partition's default")
-    sbatch: tuple[str, ...] = Field((), description="Further arguments for sbatch, one string each")
-    prefix: tuple[str, ...] = Field((), description="Words before the job's command, such as a container's")
-    python: str = Field("", description="Python on the cluster's nodes; empty for the daemon's own")
+    mem: Memory = Field("", description="Memory per node, such as 4G; empty for the partition's default")
+    sbatch: tuple[Extra, ...] = Field((), description="Further options for sbatch, such as --exclude=node7")
+    prefix: tuple[Word, ...] = Field((), description="Words before the job's command, such as a container's")
+    python: Word = Field("", description="Python on the cluster's nodes; empty for the daemon's own")
+
+    @model_validator(mode="after")
+    def _signal_leaves_time(self) -> Self:
+        if 2 * notice_s(self.signal) > self.time_limit:
+            raise ValueError(
+                f"signal = {self.signal!r} leaves the job less than half of time_limit; give it less notice"
+            )
+        return self
+
+
+class SlurmSettings(_Section):
+    """`[slurm]`: in whose name all jobs ask. A job's own table may say otherwise."""
+
+    account: Name = Field("", description="Account that the jobs are charged to")
+    qos: Names = Field("", description="Quality of service")
+    reservation: Names = Field("", description="Reservation that the jobs run in")
 
 
 class SshSettings(_Section):
@@ -114,6 +142,11 @@ class BackendSettings(JobSettings):
     idle_release_s: int = Field(600, ge=30, description="Without a task or an open page for so long, it is released")
     engine: str = Field("appearance", description="Face model: appearance or stylegan2")
     weights: str = Field("", description="Directory of its weights; empty for the packaged ones")
+    weights_cache: Word = Field(
+        "",
+        description="Folder of each node for weights that it does not have and gets from the daemon; "
+        "empty: /var/tmp/ligan-USER",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
 
 
@@ -125,15 +158,79 @@ class CpuSettings(JobSettings):
     cpus: int = Field(2, ge=1, description="CPU cores of the job")
 
 
+class ContainerSettings(_Section):
+    """`[container]`: the images that jobs run in (docs/containers.md)."""
+
+    runtime: Literal["none", "apptainer"] = Field("none", description="What runs them; none: on the nodes themselves")
+    frontend: Word = Field("", description="Image file of the frontend, as its node sees it; empty: on the node itself")
+    backend: Word = Field("", description="Image file of the backends, as their nodes see it")
+    cpu: Word = Field("", description="Image file of backends on cpu nodes; empty: the same")
+    binds: tuple[Word, ...] = Field((), description="Folders of the node that jobs see besides, SOURCE:TARGET:ro each")
+    arguments: tuple[Word, ...] = Field((), description="Further arguments of `apptainer exec`")
+
+    @model_validator(mode="after")
+    def _images_fit_the_runtime(self) -> Self:
+        named = bool(self.frontend or self.backend or self.cpu)
+        if named != (self.runtime != "none"):
+            what = "images are named, but nothing runs them" if named else "name an image in frontend or backend"
+            raise ValueError(f"runtime = {self.runtime!r}: {what}")
+        return self
+
+
+class AccountSettings(_Section):
+    """`[accounts]`: who may use the service (docs/accounts.md)."""
+
+    mode: Literal["none", "local", "oidc", "header"] = Field(
+        "none",
+        description="none: everybody who reaches the port, loopback only; local: accounts of `ligan users`; "
+        "oidc: OpenID Connect; header: the site's proxy says who it is",
+    )
+    idle_hours: float = Field(12, gt=0, description="A login unused for so long ends")
+    absolute_hours: float = Field(168, gt=0, description="A login ends after so long, used or not")
+    token_days: float = Field(90, gt=0, description="Longest life of an API token")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks whose X-Forwarded-For, X-Forwarded-Proto and user header are believed"
+    )
+    user_header: str = Field("X-Remote-User", description="`header` only: names the user; dropped from everybody else")
+    groups_header: str = Field("X-Remote-Groups", description="`header` only: the user's groups, between commas")
+    public_url: str = Field("", description="`oidc` only: the service's address as people type it, https://HOST")
+    issuer: str = Field("", description="`oidc` only: the provider, as its discovery document names it")
+    client_id: str = Field("", description="`oidc` only: what the provider calls this service")
+    client_secret_file: str = Field("", description="`oidc` only: file (0600) with the secret; empty: a public client")
+    scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="`oidc` only: what is asked for")
+    name_claim: str = Field("preferred_username", description="`oidc` only: the claim that is shown as name")
+    groups_claim: str = Field("groups", description="`oidc` only: claim with the groups; dots lead into objects")
+    allowed_groups: tuple[str, ...] = Field((), description="`oidc`, `header`: who may come in; empty: everybody")
+    developer_groups: tuple[str, ...] = Field((), description="`oidc`, `header`: who has the role developer")
+    operator_groups: tuple[str, ...] = Field((), description="`oidc`, `header`: who has the role operator")
+
+
+class LimitSettings(_Section):
+    """`[limits]`: what one user may take; with `accounts.mode = "none"` there are no users, and no such limits."""
+
+    sessions: int = Field(20, ge=0, description="Sessions that a user has at once; 0: no limit")
+    open_tasks: int = Field(64, ge=0, description="Tasks of a user that wait or run; 0: no limit")
+    uploads_per_minute: int = Field(60, ge=0, description="Photos of a user; 0: no limit")
+    gpu_minutes_per_day: int = Field(0, ge=0, description="Of a user's own backends, by UTC day; 0: no limit")
+    gpu_minutes_per_month: int = Field(0, ge=0, description="The same by UTC month; 0: no limit")
+    requests_per_minute: int = Field(1200, ge=0, description="Of a user; 0: no limit")
+    anonymous_per_minute: int = Field(300, ge=0, description="Of an address, not logged in; 0: no limit")
+    logins_per_minute: int = Field(20, ge=1, description="Tries to log in from one address")
+
+
 class Settings(_Section):
     """A whole site file."""
 
     daemon: DaemonSettings = DaemonSettings()
     ssh: SshSettings = SshSettings()
+    slurm: SlurmSettings = SlurmSettings()
     slurm_rest: RestSettings = RestSettings()
     frontend: FrontendSettings = FrontendSettings()
     backend: BackendSettings = BackendSettings()
     cpu: CpuSettings = CpuSettings()
+    container: ContainerSettings = ContainerSettings()
+    accounts: AccountSettings = AccountSettings()
+    limits: LimitSettings = LimitSettings()
 
 
 class SettingsError(Exception):
@@ -160,8 +257,9 @@ def load_settings(path: Path | None) -> Settings:
 def _explain(place: tuple[int | str, ...], what: str) -> str:
     key = ".".join(map(str, place))
     if what != "Extra inputs are not permitted":
-        return f"  {key}: {what}"
+        return f"  {key}: {what.removeprefix('Value error, ')}"
     section = Settings.model_fields.get(str(place[0]))
     model = section.annotation if section and len(place) > 1 else Settings
     valid = sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-    return f"  {key}: no such setting; valid here: {', '.join(valid)}"
+    meant = "".join(f"did you mean {name}? " for name in get_close_matches(str(place[-1]), valid, n=1))
+    return f"  {key}: no such setting; {meant}valid here: {', '.join(valid)}"

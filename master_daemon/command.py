@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from aiohttp.http_exceptions import HttpProcessingError
 from sqlalchemy.exc import DatabaseError
 
 from ligan import __version__
@@ -32,7 +31,9 @@ _EPILOG = """examples:
   ligan up --config site.toml                on a cluster's login node; slurm/site-example.toml explains the settings
 
 Ctrl-C ends the daemon and every job it started. SIGTERM ends the daemon; jobs of a cluster go on and are found again
-by the next one over the same state directory."""
+by the next one over the same state directory.
+
+Exit status: 0 stopped, 1 could not start, or another daemon has taken over."""
 _REFUSALS = (SettingsError, StateInUseError, LeaseHeldError, DatabaseUnusableError, DamagedRecordError)
 _OPEN_FILES = 16384
 """Files and connections the daemon may have open at once; a login shell's 1024 are gone with as many pages."""
@@ -111,13 +112,6 @@ async def _announce(daemon: Daemon) -> None:
 
 def _log_to_stderr(log_format: Literal["text", "json"], verbose: bool) -> None:
     logs.configure(log_format, logging.INFO if verbose else logging.WARNING)
-    logging.getLogger("aiohttp.server").addFilter(_is_ours)
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    """What a caller garbled or left half-way is not the daemon's fault: outsiders must not fill the log."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, (HttpProcessingError, ConnectionError))
 
 
 def _allow_open_files() -> None:

@@ -5,34 +5,46 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import socket
 import sys
 import threading
 import time
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import uvloop
-from aiohttp import web
 
 from ligan import __version__
+from ligan.doorbell import BACKLOG
 from ligan.identity import load_secret
-from ligan.intervals import COMMAND_TIMEOUT, LEASE_RENEWAL, MAX_BODY, SWEEP
+from ligan.intervals import COMMAND_TIMEOUT, LEASE_RENEWAL, MAX_BODY, NOTE_LOGINS, SWEEP, WATCH_ALLOWANCE
 from ligan.settings import Settings
 from ligan.web.app import OpenAPI, make_app
-from ligan.web.serving import Server, listen
+from ligan.web.front import Front
+from ligan.web.http.server import HttpServer
 from master_daemon import daemon_file
+from master_daemon.accounts.accounts import OPEN, Accounts
+from master_daemon.accounts.accounts import check as check_accounts
+from master_daemon.accounts.watch import Watch
+from master_daemon.api.accounts import account_api
 from master_daemon.api.admin import admin_api
 from master_daemon.api.artifacts import artifacts_api
 from master_daemon.api.documents import documents
+from master_daemon.api.express import Express
 from master_daemon.api.failures import answer_storage_problems
 from master_daemon.api.frontend import frontend_api
 from master_daemon.api.life import life_api
+from master_daemon.api.login import login_pages
 from master_daemon.api.metrics import metrics_page
 from master_daemon.api.operator import operator_page
 from master_daemon.api.operator_token import write_operator_token
 from master_daemon.api.public import public_api
 from master_daemon.api.reports import reports_api
+from master_daemon.api.tasks import tasks_api
+from master_daemon.api.users import users_api
+from master_daemon.api.weights import weights_api
 from master_daemon.cluster.factory import make_manager
 from master_daemon.cluster.local import LocalManager
 from master_daemon.cluster.manager import ResourceManager
@@ -50,6 +62,7 @@ from master_daemon.state.dialect import database_url
 from master_daemon.state.lease import place
 from master_daemon.state.sweeper import Sweeper
 from master_daemon.state.tenure import Tenure
+from master_daemon.state.trouble import storage_problem
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.head_start import HeadStart
 from master_daemon.supervisor.launch import Launcher
@@ -57,13 +70,16 @@ from master_daemon.supervisor.lines import Lines
 from master_daemon.supervisor.looks import Looks
 from master_daemon.supervisor.presence import Presence
 from master_daemon.supervisor.supervisor import Supervisor
-from master_daemon.tunnel.gateway import Gateway
+from master_daemon.tunnel.gateway import ALWAYS, Gateway
 from master_daemon.tunnel.hub import Hub
+from master_daemon.tunnel.public_port import listen
 from master_daemon.ways import Ways
 
 log = logging.getLogger(__name__)
 _CLUSTER_PORT = "cluster_port"
 _DAY = 86400.0
+_LAST_ANSWERS = 1.0
+"""Seconds that pages' requests have to end when the daemon does."""
 
 
 class StateInUseError(Exception):
@@ -78,10 +94,12 @@ class Daemon:
     """
 
     def __init__(self, settings: Settings, state_dir: Path, manager: ResourceManager | None = None) -> None:
+        check_accounts(settings)
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as undo:
             self._lock = undo.enter_context(_lock(state_dir / "lock"))
-            self.database = undo.enter_context(Database(database_url(settings.daemon.database, state_dir)))
+            url = database_url(settings.daemon.database, state_dir)
+            self.database = undo.enter_context(Database(url, place(state_dir)))
             self.tenure = Tenure(self.database, place(state_dir))
             self._ways = undo.enter_context(closing(Ways(settings)))
             undo.pop_all()
@@ -90,12 +108,19 @@ class Daemon:
         self.manager = manager or make_manager(self._ways.settings, state_dir, self._ways.login)
         self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port, self._ways)
         _fill(self._api.app, self.parts)
-        self._runner: web.AppRunner | None = None
+        self._public: HttpServer | None = None
+        self.front: Front | None = None
         self._supervising: threading.Thread | None = None
         self.port = settings.daemon.port
         self.sweeper = self.parts.sweeper
         self._renewing = Repeating("lease", LEASE_RENEWAL, self.tenure.renew)
         self._sweeping = Repeating("retention", SWEEP, self.sweeper.turn)
+        watch = Watch(settings, self.database, self.parts.supervisor.release)
+        self._accounting = (
+            Repeating("accounts", NOTE_LOGINS, self.parts.accounts.turn),
+            Repeating("allowance", WATCH_ALLOWANCE, watch.turn),
+        )
+        self.sweeper.subscribe(lambda _keys: self.parts.accounts.authenticator.forget())
 
     async def start(self) -> None:
         """Open the public port and begin to supervise."""
@@ -103,22 +128,26 @@ class Daemon:
         loop = asyncio.get_running_loop()
         hub = Hub(loop)
         self.database.subscribe(hub.publish)
-        self._api.server.start()
+        self.parts.accounts.when_over(lambda keys: loop.call_soon_threadsafe(hub.end, keys))
+        front = self.front = Front(self._api.listener, self._api.app, Express(self.parts).cluster, 16, storage_problem)
+        await front.start()
         self._ways.open_home(self._api.port)
-        gateway = Gateway(self.parts, hub, f"http://127.0.0.1:{self._api.port}")
-        self.sweeper.subscribe(lambda keys: loop.call_soon_threadsafe(gateway.forget, keys))
-        self._runner = web.AppRunner(gateway.app(), access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        host = self.parts.settings.daemon.host
-        site = web.TCPSite(self._runner, host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        gateway = Gateway(self.parts, hub, ("127.0.0.1", front.flask_port))
+        listeners = listen(self.parts.settings.daemon.host, self.port)
+        self.port = listeners[0].getsockname()[1]
+        self._public = HttpServer(gateway.route, always=ALWAYS, known=storage_problem)
+        for listener in listeners:
+            await self._public.start(listener)
         self._supervising = threading.Thread(target=self.parts.supervisor.run, name="supervisor", daemon=True)
         self._supervising.start()
         self.parts.observatory.start()
         write_operator_token(self.parts.observatory.state_dir, self.parts.secret)
         daemon_file.write(self.parts.observatory.state_dir, self.url)
         self._sweeping.start()
+        for repeating in self._accounting:
+            repeating.start()
+        if self.parts.settings.accounts.mode == "none":
+            log.warning("%s", OPEN)
         if self._look_around:
             where = (self.parts.settings, self.parts.observatory.state_dir, self._ways.login)
             threading.Thread(target=log_unwell, args=where, name="doctor", daemon=True).start()
@@ -137,9 +166,10 @@ class Daemon:
         self.parts.supervisor.stop()
         daemon_file.remove(self.parts.observatory.state_dir)
         await asyncio.to_thread(self.parts.observatory.stop)
-        await asyncio.to_thread(self._sweeping.stop)
-        if self._runner is not None:
-            await self._runner.cleanup()
+        for repeating in (self._sweeping, *self._accounting):
+            await asyncio.to_thread(repeating.stop)
+        if self._public is not None:
+            await self._public.close(_LAST_ANSWERS)
         if self._supervising is not None:
             # It may be about to submit: what it started must be known before jobs are ended.
             await asyncio.to_thread(self._supervising.join, COMMAND_TIMEOUT)
@@ -147,7 +177,10 @@ class Daemon:
             if end_jobs and not self.tenure.fenced:  # else they are the other daemon's now
                 await asyncio.to_thread(self._end_jobs)
         finally:
-            self._api.server.close()
+            if self.front is not None:
+                await self.front.close(1.0)
+            else:
+                self._api.listener.close()
             await asyncio.to_thread(self._ways.close)
             await asyncio.to_thread(self._renewing.stop)
             self.tenure.end()
@@ -166,12 +199,12 @@ class Daemon:
 
 
 class _Api:
-    """The Flask API and the port it listens on, which the jobs call: it is chosen once and kept."""
+    """The Flask API and the socket where the jobs call it: its port is chosen once and kept."""
 
-    def __init__(self, app: OpenAPI, server: Server) -> None:
+    def __init__(self, app: OpenAPI, listener: socket.socket) -> None:
         self.app = app
-        self.server = server
-        self.port = server.port
+        self.listener = listener
+        self.port = int(listener.getsockname()[1])
 
 
 def _listen_for_jobs(settings: Settings, database: Database) -> _Api:
@@ -186,20 +219,20 @@ def _listen_for_jobs(settings: Settings, database: Database) -> _Api:
     host = "127.0.0.1" if from_here else "0.0.0.0"  # noqa: S104 (also loopback)
     with database.read() as connection:
         kept = int(meta.get(connection, _CLUSTER_PORT) or 0)
-    server = _listen(app, host, settings.daemon.cluster_port, kept)
+    api = _Api(app, _listen(host, settings.daemon.cluster_port, kept))
     with database.write() as transaction:
-        meta.put(transaction, _CLUSTER_PORT, str(server.port))
-    return _Api(app, server)
+        meta.put(transaction, _CLUSTER_PORT, str(api.port))
+    return api
 
 
-def _listen(app: OpenAPI, host: str, configured: int, kept: int) -> Server:
+def _listen(host: str, configured: int, kept: int) -> socket.socket:
     try:
-        return listen(app, host, configured or kept, threads=16)
+        return socket.create_server((host, configured or kept), backlog=BACKLOG)
     except OSError:
         if configured or not kept:
             raise
         log.warning("port %d is taken now; jobs of an earlier daemon will end themselves", kept)
-        return listen(app, host, 0, threads=16)
+        return socket.create_server((host, 0), backlog=BACKLOG)
 
 
 def _assemble(
@@ -209,6 +242,7 @@ def _assemble(
     artifacts = Artifacts(state_dir / "artifacts")
     observatory = Observatory(database, manager.name, state_dir, time.time())
     launcher = Launcher(settings, secret, f"http://{settings.daemon.cluster_host}:{api_port}")
+    forget_logs = partial(manager.forget_logs, launcher.tag)
     lines = Lines(launcher, ways.reach)
     delivery = Delivery(database, lines, settings, time.time)
     descriptions = Descriptions([sys.executable])
@@ -217,9 +251,10 @@ def _assemble(
     return Parts(
         settings=settings,
         secret=secret,
+        accounts=Accounts(settings, secret, database),
         database=database,
         artifacts=artifacts,
-        sweeper=Sweeper(database, artifacts, settings.daemon.retention_days * _DAY),
+        sweeper=Sweeper(database, artifacts, settings.daemon.retention_days * _DAY, forget_logs),
         launcher=launcher,
         lines=lines,
         delivery=delivery,
@@ -231,12 +266,26 @@ def _assemble(
     )
 
 
+_APIS = (
+    public_api,
+    tasks_api,
+    account_api,
+    life_api,
+    reports_api,
+    artifacts_api,
+    weights_api,
+    frontend_api,
+    admin_api,
+    users_api,
+)
+
+
 def _fill(app: OpenAPI, parts: Parts) -> None:
     answer_storage_problems(app)
-    for api in (public_api, life_api, reports_api, artifacts_api, frontend_api, admin_api):
+    for api in _APIS:
         app.register_api(api(parts))
     app.before_request(logs.forget)  # a thread serves one caller after the other
-    for pages in (documents(parts, app), metrics_page(parts), operator_page()):
+    for pages in (documents(parts, app), metrics_page(parts), operator_page(), login_pages(parts)):
         app.register_blueprint(pages)
 
 

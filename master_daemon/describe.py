@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from ligan.wire.task import TaskKinds
+from master_daemon.forms import Forms
 
 _TIMEOUT = 120.0  # cold disks; half a second otherwise
 
@@ -27,6 +28,11 @@ class Descriptions:
     def kinds(self) -> TaskKinds:
         """The registry of tasks."""
         return TaskKinds.model_validate(_answer(self._backend)["kinds"])
+
+    @cached_property
+    def forms(self) -> Forms:
+        """What each kind takes."""
+        return Forms(self.kinds)
 
     def kinds_if_known(self) -> TaskKinds | None:
         """The registry, without waiting for it; None while it is not known, or cannot be."""

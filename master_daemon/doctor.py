@@ -10,11 +10,14 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from ligan.settings import JobSettings, Settings, SettingsError, load_settings
+from ligan.output import say
+from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon import daemon_file
 from master_daemon.cluster import findings
 from master_daemon.cluster.command import CommandError, Runner, run
+from master_daemon.cluster.container import python_argv
 from master_daemon.cluster.factory import roles_of, slurm_site
+from master_daemon.cluster.local import JOB_VARIABLES
 from master_daemon.cluster.probe import Probe
 from master_daemon.cluster.ssh import SshRunner
 from master_daemon.finding import Finding, Health, failed, ok, report
@@ -35,6 +38,8 @@ _EPILOG = """examples:
 Exit status: 0 when nothing failed (warnings do not count), 1 otherwise."""
 _MODEL_TIMEOUT = 120.0
 """Seconds to import torch and load weights from a cold file system."""
+_NOT_INSTALLED = 3
+"""Exit status of `backend_container.check` where the extra `ligan[backend]` is missing."""
 _MODULES = {"frontend": "frontend_server.frontend", "backend": "backend_container.backend"}
 
 
@@ -54,7 +59,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         found = examine(load_settings(arguments.config), arguments.state_dir.absolute(), arguments.quick)
     except SettingsError as error:
         found = [failed("site file", str(error), "docs/settings.md lists every setting.")]
-    print(json.dumps([asdict(finding) for finding in found], indent=2) if arguments.json else report(found))  # noqa: T201
+    say(json.dumps([asdict(finding) for finding in found], indent=2) if arguments.json else report(found))
     return 1 if any(finding.health is Health.FAILED for finding in found) else 0
 
 
@@ -88,14 +93,16 @@ def cluster_findings(settings: Settings, state_dir: Path, run_command: Runner, q
         found.append(findings.immediate(settings.backend))
     if quick or any(finding.health is Health.FAILED for finding in found):
         return found
-    tried = [probe.try_python(name, python(role, name)) for name, role in roles.items()]
+    tried = [probe.try_python(name, python(settings, name)) for name in roles]
     return [*found, *tried]
 
 
-def python(role: JobSettings, name: str) -> tuple[str, ...]:
-    """argv that imports the role's program as a job would."""
+def python(settings: Settings, name: str) -> tuple[str, ...]:
+    """argv that imports the role's program as a job would, in the job's container where it has one."""
     module = _MODULES.get(name, _MODULES["backend"])
-    return (*role.prefix, role.python or sys.executable, "-c", f"import {module}")
+    if name != "frontend" and settings.backend.engine != "fake":
+        module += ", torch"  # the program itself imports it late, and a job would only fail then
+    return (*python_argv(settings, name, roles_of(settings)[name]), "-c", f"import {module}")
 
 
 def engine(settings: Settings) -> Finding:
@@ -104,7 +111,9 @@ def engine(settings: Settings) -> Finding:
     weights = (backend.weights,) if backend.weights else ()
     argv = (sys.executable, "-m", "backend_container.check", backend.engine, *weights)
     try:
-        return ok("engine", run(argv, timeout_s=_MODEL_TIMEOUT).stdout.strip())
+        return ok("engine", run(argv, timeout_s=_MODEL_TIMEOUT, also=JOB_VARIABLES).stdout.strip())
     except CommandError as error:
         said = (error.stderr.strip().splitlines() or [error.outcome])[-1]
+        if error.code == _NOT_INSTALLED and settings.daemon.resource_manager != "local":
+            return ok("engine", "not tried: what computes is not installed here, and only the nodes need it")
         return failed("engine", said, "Set [backend] engine and weights, or install what is missing on this machine.")

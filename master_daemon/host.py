@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from contextlib import closing, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from ligan.settings import DaemonSettings, Settings
@@ -25,7 +26,9 @@ def host_findings(settings: Settings, state_dir: Path, mounts: str | None = None
     """All of this machine. `mounts` is the text of proc_mounts(5)."""
     table = Path("/proc/mounts").read_text() if mounts is None else mounts
     findings = [*state_findings(settings, state_dir, table), port(settings.daemon, state_dir)]
-    if settings.daemon.resource_manager == "local" or settings.ssh.host:
+    if settings.daemon.resource_manager == "local":
+        return [*findings, backend_parts(settings.backend.engine)]
+    if settings.ssh.host:
         return findings
     return [*findings, log_folder(settings, state_dir, table), cluster_host(settings.daemon.cluster_host)]
 
@@ -45,6 +48,13 @@ def state_findings(settings: Settings, state_dir: Path, mounts: str) -> list[Fin
     if free < LITTLE:
         found.append(warning("state space", f"{free / 2**20:.0f} MiB free", "Make room, or lower retention_days."))
     return found
+
+
+def backend_parts(engine: str) -> Finding:
+    """Of what computes, where the backends run on this machine too."""
+    if engine != "fake" and find_spec("torch") is None:
+        return failed("torch", "it is not installed: no backend can start", "pip install 'ligan[backend]'")
+    return ok("torch", "not needed" if engine == "fake" else "installed")
 
 
 def log_folder(settings: Settings, state_dir: Path, mounts: str) -> Finding:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from ligan.settings import Settings
+from master_daemon.accounts.accounts import Accounts
 from master_daemon.describe import Descriptions
 from master_daemon.observe.observatory import Observatory
 from master_daemon.state.artifacts import Artifacts
@@ -23,6 +24,7 @@ from master_daemon.supervisor.supervisor import Supervisor
 class Parts:
     settings: Settings
     secret: bytes
+    accounts: Accounts
     database: Database
     artifacts: Artifacts
     sweeper: Sweeper

@@ -103,6 +103,12 @@ class SlurmCluster:
         pytest.skip(f"{USER} can run neither {sys.executable} nor {system}")
 
 
+def cluster_up() -> SlurmCluster:
+    """Bring it up, for a program that is no test. Raises CalledProcessError."""
+    subprocess.run([SCRIPT, "up", "--user", USER], check=True, capture_output=True, text=True)
+    return SlurmCluster(_environment())
+
+
 PATH = ("PATH=/usr/local/bin:/usr/bin:/bin",)
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,11 +21,13 @@ _USER = "ligan"
 
 @dataclass
 class PostgreSQL:
-    """A running server. Its files are not synced: it need not survive a power cut."""
+    """A running server."""
 
     programs: Path
     folder: Path
     runner: tuple[str, ...]
+    fsync: str
+    """`off`: it need not survive a power cut. `on`: as a site's."""
     numbers: Iterator[int] = field(default_factory=count)
 
     def run(self, program: str, *arguments: str) -> None:
@@ -35,7 +38,8 @@ class PostgreSQL:
             subprocess.run(command, cwd="/", check=True, stdout=output, stderr=output, timeout=60)
 
     def start(self) -> None:
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=60"
+        sockets = f"-c listen_addresses= -c unix_socket_directories={self.folder}"
+        options = f"{sockets} -c fsync={self.fsync} -c max_connections=60"
         self.run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
@@ -55,12 +59,22 @@ class PostgreSQL:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
+    with postgresql() as server:
+        if server is None:
+            pytest.skip("PostgreSQL is not installed and could not be: needs root and apt")
+        yield server
+
+
+@contextmanager
+def postgresql(fsync: str = "off") -> Iterator[PostgreSQL | None]:
+    """A fresh server, None where there is none to be had."""
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed and could not be: needs root and apt")
+        yield None
+        return
     folder = Path(tempfile.mkdtemp(prefix="ligan-pg-", dir="/tmp"))
     try:
-        server = PostgreSQL(programs, folder, _runner(folder))
+        server = PostgreSQL(programs, folder, _runner(folder), fsync)
         server.run("initdb", "-A", "trust", "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         server.start()
         yield server

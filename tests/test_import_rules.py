@@ -80,13 +80,13 @@ def test_nothing_is_imported_by_a_computed_name() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("ligan.command", {*HEAVY, "sqlalchemy", "aiohttp", "flask", *PACKAGES[1:]}),
+        ("ligan.command", {*HEAVY, "sqlalchemy", "flask", *PACKAGES[1:]}),
         ("ligan.page", {*HEAVY, "flask", "sqlalchemy", *PACKAGES[1:]}),
         ("frontend_server.server", {*HEAVY, "numpy", "sqlalchemy", "pi_heif", "master_daemon", "backend_container"}),
-        ("frontend_server.__main__", {*HEAVY, "numpy", "sqlalchemy", "aiohttp", "master_daemon", "backend_container"}),
+        ("frontend_server.__main__", {*HEAVY, "numpy", "sqlalchemy", "master_daemon", "backend_container"}),
         ("master_daemon.daemon", {*HEAVY, "numpy", "PIL", "frontend_server", "backend_container", "pyslurm"}),
         ("master_daemon.command", {*HEAVY, "numpy", "PIL", "frontend_server", "backend_container", "pyslurm"}),
-        ("backend_container.describe", {"sqlalchemy", "aiohttp", "master_daemon", "frontend_server"}),
+        ("backend_container.describe", {"sqlalchemy", "master_daemon", "frontend_server"}),
     ],
 )  # fmt: skip
 def test_a_process_loads_no_more_than_it_needs(module: str, absent: set[str]) -> None:

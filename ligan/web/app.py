@@ -95,8 +95,13 @@ def _http_error(error: HTTPException) -> Response:
     return problem_response(Problem(slug, error.description or HTTPStatus(status).phrase).document)
 
 
+def too_deep() -> Problem:
+    """What is said of JSON that Python's reader gives up on."""
+    return Problem("malformed-request", "The JSON is nested too deeply to be meant.")
+
+
 def _too_deep(_error: RecursionError) -> Response:
-    return problem_response(Problem("malformed-request", "The JSON is nested too deeply to be meant.").document)
+    return problem_response(too_deep().document)
 
 
 def unexpected(error: Exception) -> Response:

@@ -27,5 +27,10 @@ def guard(app: Flask, token: str, public: frozenset[str] = frozenset()) -> None:
     def check() -> None:
         if request.path in public:
             return
-        if not matches(request.headers.get(TOKEN_HEADER, ""), bearer(token)):
-            raise Problem("not-authorised", "This address is for the LiGAN daemon that started this job.")
+        check_daemon(request.headers.get(TOKEN_HEADER, ""), token)
+
+
+def check_daemon(authorization: str, token: str) -> None:
+    """Raises Problem `not-authorised` unless the header's value shows `token`."""
+    if not matches(authorization, bearer(token)):
+        raise Problem("not-authorised", "This address is for the LiGAN daemon that started this job.")

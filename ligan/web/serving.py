@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,12 +48,7 @@ class Server:
 
         New ones are taken all the while: it is for the daemon to send them elsewhere.
         """
-        deadline = time.monotonic() + timeout_s
-        quiet = 0
-        while quiet < _QUIET_LOOKS and time.monotonic() <= deadline:
-            time.sleep(_LOOK)
-            quiet = 0 if self._busy() else quiet + 1
-        return quiet == _QUIET_LOOKS
+        return wait_quiet(self._busy, timeout_s)
 
     def _busy(self) -> bool:
         # Flask's own hooks would not see an upload before its last byte, nor an answer that waits to be sent.
@@ -62,6 +58,16 @@ class Server:
     def close(self) -> None:
         self._closed.set()
         self._waitress.close()
+
+
+def wait_quiet(busy: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until a server is not `busy` and stays so for a moment; False when `timeout_s` seconds are over first."""
+    deadline = time.monotonic() + timeout_s
+    quiet = 0
+    while quiet < _QUIET_LOOKS and time.monotonic() <= deadline:
+        time.sleep(_LOOK)
+        quiet = 0 if busy() else quiet + 1
+    return quiet == _QUIET_LOOKS
 
 
 def listen(app: Flask, host: str, port: int = 0, threads: int = 8) -> Server:

@@ -61,6 +61,7 @@ class AdminJob(Message):
     ends_at: float | None
     heard_at: float | None = Field(description="Last sign of life of the job itself")
     tasks: int = Field(ge=0, description="Tasks placed on it that have not ended")
+    protocol: int | None = Field(None, description="Of its messages: smaller than others' after an upgrade")
 
 
 class AdminJobs(Message):
@@ -131,6 +132,12 @@ class Pulled(Message):
 
     nonce: Nonce
     what: str
+
+
+class PulledAll(Message):
+    """Answer to `POST admin/jobs/drain`."""
+
+    jobs: list[Pulled]
 
 
 class DaemonFile(Message):

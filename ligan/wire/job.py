@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import Field, SecretStr, StringConstraints, field_serializer
 
 from ligan.ids import Nonce, Sha256, TaskId
 from ligan.problem import ProblemDocument
@@ -12,6 +12,9 @@ from ligan.wire.base import Message
 
 Role = Literal["frontend", "backend", "cpu"]
 """`cpu`: a backend on a cpu node, shared by all sessions while they wait for their own."""
+
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
 class Bootstrap(Message):
@@ -25,6 +28,10 @@ class Bootstrap(Message):
     bind_host: str = Field("127.0.0.1", description="Address to listen on; the port is always the kernel's choice")
     engine: str = "appearance"
     weights: str | None = Field(None, description="Directory of the engine's weights; null for the packaged ones")
+    weights_files: dict[FileName, Sha256] = Field(
+        default_factory=dict, description="What that directory holds, for a node that has no such directory"
+    )
+    weights_cache: str = Field("", description="Folder of the node for files that it gets from the daemon")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     orphan_lease_s: float = Field(gt=0, description="Seconds without contact after which the job ends itself")
     protocol: int

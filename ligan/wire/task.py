@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from ligan.ids import ImageId, SessionId, Sha256, TaskId
+from ligan.ids import ImageId, Sha256, TaskId
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.base import Message
 from ligan.wire.image import ImageRef
@@ -57,12 +57,6 @@ class NewTask(Message):
 
     kind: str = Field(max_length=64)
     params: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class SessionTask(NewTask):
-    """The frontend passes a page's task on to the daemon."""
-
-    session_id: SessionId
 
 
 class TaskCreated(Message):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response, g
 from pydantic import BaseModel, Field
 
-from ligan.identity import matches
 from ligan.ids import Nonce
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
-from ligan.web.guard import TOKEN_HEADER, bearer
-from ligan.wire.admin import AdminJobs, AdminSessions, Drain, DrainOrder, Explanation, Pulled, Status
-from master_daemon.api.caller import check_gateway
-from master_daemon.api.operator_token import TOKEN_FILE, operator_token
+from ligan.wire.admin import AdminJobs, AdminSessions, Drain, DrainOrder, Explanation, Pulled, PulledAll, Status
+from ligan.wire.session import JobState
+from master_daemon.api.user_caller import check_operator
 from master_daemon.observe import drain, tables
 from master_daemon.observe.explain import explain
 from master_daemon.observe.overview import overview
 from master_daemon.parts import Parts
 from master_daemon.state import audit, jobs
 
-_OPERATOR = "operator"
 _SUBJECT = "installation"
 _PULLED = "The operator took it out of service."
 
@@ -61,8 +58,17 @@ def admin_api(parts: Parts) -> APIBlueprint:
         with parts.database.write() as transaction:
             ordered = drain.order(transaction, body, parts.now())
             action = "drain on" if body.on else "drain off"
-            audit.record(transaction, _OPERATOR, action, _SUBJECT, parts.now(), message=ordered.message)
+            audit.record(transaction, g.actor, action, _SUBJECT, parts.now(), message=ordered.message)
         return reply(ordered)
+
+    @api.post(
+        "/jobs/drain", summary="Take every job out of service, each for a successor", responses={"200": PulledAll}
+    )
+    def drain_jobs() -> Response:
+        """Those that have registered, such as jobs of the version before an upgrade; others come up new anyway."""
+        with parts.database.read() as connection:
+            up = [job for job in jobs.live(connection) if job.host is not None and job.state is not JobState.DRAINING]
+        return reply(PulledAll(jobs=[Pulled(nonce=job.nonce, what=_pull(parts, job.nonce)) for job in up]))
 
     @api.post("/jobs/<nonce>/drain", summary="Take one job out of service", responses={"200": Pulled})
     def drain_job(path: OfJob) -> Response:
@@ -77,7 +83,7 @@ def _pull(parts: Parts, nonce: str) -> str:
         job = jobs.find(transaction.connection, nonce)
         if job is None or not job.live:
             raise Problem("not-found", "No live job has this tag; `ligan jobs` lists them.")
-        audit.record(transaction, _OPERATOR, "drain job", nonce, parts.now())
+        audit.record(transaction, g.actor, "drain job", nonce, parts.now())
     if not job.ready:
         parts.supervisor.end(job, _PULLED, parts.now())
         return "It is ended."
@@ -86,6 +92,4 @@ def _pull(parts: Parts, nonce: str) -> str:
 
 
 def _check(parts: Parts) -> None:
-    check_gateway(parts)
-    if not matches(request.headers.get(TOKEN_HEADER, ""), bearer(operator_token(parts.secret))):
-        raise Problem("not-authorised", f"Operators only: send the token of STATE/{TOKEN_FILE} as a bearer token.")
+    g.actor = check_operator(parts)

@@ -11,7 +11,7 @@ from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done
 from master_daemon.api.caller import calling_backend, calling_job
 from master_daemon.parts import Parts
-from master_daemon.state import images, tasks
+from master_daemon.state import images, placing
 from master_daemon.state.jobs import Job
 
 
@@ -42,6 +42,6 @@ def artifacts_api(parts: Parts) -> APIBlueprint:
 def _may_read(parts: Parts, job: Job, sha256: str) -> bool:
     """Its own session's images; a shared backend only what the tasks and questions it has are about (promise 8)."""
     with parts.database.read() as connection:
-        if images.owns_artifact(connection, job.seat, sha256) or tasks.may_read(connection, job.nonce, sha256):
+        if images.owns_artifact(connection, job.seat, sha256) or placing.may_read(connection, job.nonce, sha256):
             return True
     return parts.looks.asked(job.nonce, sha256)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flask import request
+from sqlalchemy import Connection
 
 from ligan.identity import derive, matches
 from ligan.problem import Problem
@@ -15,6 +18,17 @@ from master_daemon.state.jobs import Job
 from master_daemon.supervisor.seats import is_session
 
 GATEWAY_HEADER = "X-Ligan-Gateway"
+_STRANGER = "This address is for jobs that the daemon started."
+BACKENDS: tuple[Role, ...] = ("backend", "cpu")
+"""A session's own backends, and shared ones."""
+
+
+class Claim(NamedTuple):
+    """Which job a caller says it is, and what shall prove it."""
+
+    nonce: str
+    authorization: str
+    """Value of the header."""
 
 
 def gateway_token(secret: bytes) -> str:
@@ -27,40 +41,66 @@ def check_gateway(parts: Parts) -> None:
         raise Problem("not-authorised", "This address is reached through the public port only.")
 
 
+def session_id() -> str:
+    """ID of the page's session, as the gateway says. Raises Problem `no-session`."""
+    given = request.headers.get(SESSION_HEADER, "")
+    if not given:
+        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+    return given
+
+
 def calling_session(parts: Parts) -> tuple[str, str]:
     """(session ID, session key) of the page behind the gateway. Raises Problem `no-session`."""
-    session_id = request.headers.get(SESSION_HEADER, "")
-    if not session_id:
-        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+    asking = session_id()
     with parts.database.read() as connection:
-        return session_id, sessions.key_of(connection, session_id)
+        return asking, sessions.key_of(connection, asking)
+
+
+def claim() -> Claim:
+    """What the caller's headers say."""
+    return Claim(request.headers.get(JOB_HEADER, ""), request.headers.get(TOKEN_HEADER, ""))
 
 
 def calling_job(parts: Parts, *roles: Role) -> Job:
     """The live job that calls, one of `roles` if any are given. Raises Problem `not-authorised`."""
     with parts.database.read() as connection:
-        return _admit(parts, jobs.find(connection, request.headers.get(JOB_HEADER, "")), *roles)
+        return admit(parts, connection, claim(), *roles)
 
 
-def _admit(parts: Parts, job: Job | None, *roles: Role) -> Job:
-    if job is None or not matches(request.headers.get(TOKEN_HEADER, ""), bearer(parts.launcher.token(job))):
-        raise Problem("not-authorised", "This address is for jobs that the daemon started.")
+def admit(parts: Parts, connection: Connection, claimed: Claim, *roles: Role) -> Job:
+    """The live job that the claim is of, one of `roles` if any are given. Raises Problem `not-authorised`."""
+    return _admit(parts, jobs.find(connection, claimed.nonce), claimed, *roles)
+
+
+def _admit(parts: Parts, job: Job | None, claimed: Claim, *roles: Role) -> Job:
+    if job is None or not matches(claimed.authorization, bearer(parts.launcher.token(job))):
+        raise Problem("not-authorised", _STRANGER)
     logs.note(job=job.nonce, session_key=job.seat if is_session(job.seat) else "")
     if not job.live or (roles and job.role not in roles):
         raise Problem("not-authorised", f"This {job.role} job may not call that, or has been ended: {job.reason}")
     return job
 
 
+def check_token(parts: Parts, claimed: Claim, *roles: Role) -> None:
+    """Raises Problem `not-authorised` where the claim cannot be a job's of `roles`, ended or not.
+
+    It asks no database: a stranger does not take a writer's turn.
+    """
+    tokens = (derive(parts.secret, role, claimed.nonce) for role in roles)
+    if not any(matches(claimed.authorization, bearer(token)) for token in tokens):
+        raise Problem("not-authorised", _STRANGER)
+
+
 def calling_backend(parts: Parts) -> Job:
     """The backend that calls, a session's own or a shared one."""
-    return calling_job(parts, "backend", "cpu")
+    return calling_job(parts, *BACKENDS)
 
 
 def calling_frontend(parts: Parts) -> Job:
     """The frontend, which must also know its frontend ID (thesis, section 4.2.1)."""
-    serving = parts.supervisor.frontend
-    known = serving is not None and request.headers.get(JOB_HEADER) == serving.nonce
-    job = _admit(parts, serving, "frontend") if known else calling_job(parts, "frontend")
+    serving, claimed = parts.supervisor.frontend, claim()
+    known = serving is not None and claimed.nonce == serving.nonce
+    job = _admit(parts, serving, claimed, "frontend") if known else calling_job(parts, "frontend")
     if not matches(request.headers.get(FRONTEND_HEADER, ""), job.instance_id):
         raise Problem("not-authorised", "The frontend ID is not the current one.")
     return job

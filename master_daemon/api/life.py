@@ -6,11 +6,12 @@ from functools import partial
 
 from flask import Response
 
-from ligan import PROTOCOL
 from ligan.problem import Problem
+from ligan.protocol import misfit
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done, Heartbeat, Ready, Register
-from master_daemon.api.caller import calling_job
+from master_daemon.api.asked import Asked, respond
+from master_daemon.api.caller import Claim, admit, calling_job, claim
 from master_daemon.parts import Parts
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import lifecycle
@@ -25,13 +26,17 @@ def life_api(parts: Parts) -> APIBlueprint:
     )
     def register(body: Register) -> Response:
         job = calling_job(parts)
-        if body.protocol != PROTOCOL:
-            raise Problem("not-authorised", f"The job speaks protocol {body.protocol}, the daemon {PROTOCOL}.")
+        _refuse_misfit(parts, job, body.protocol)
         parts.lines.challenge(job, body.host, body.port)
         now = parts.now()
-        limit = parts.launcher.site(job.role).time_limit
         known = partial(
-            lifecycle.registered, host=body.host, port=body.port, job_id=body.job_id, time_limit_s=limit, now=now
+            lifecycle.registered,
+            host=body.host,
+            port=body.port,
+            job_id=body.job_id,
+            time_limit_s=parts.launcher.site(job.role).time_limit,
+            now=now,
+            protocol=body.protocol,
         )
         after = parts.supervisor.change(job.nonce, lambda j: _live(known(j), j), now)
         return reply(_welcome(after))
@@ -47,11 +52,24 @@ def life_api(parts: Parts) -> APIBlueprint:
 
     @api.post("/heartbeat", summary="A job is alive", responses={"200": Done})
     def heartbeat(body: Heartbeat) -> Response:
-        job = calling_job(parts)
-        parts.supervisor.hearing.hear(job.nonce, parts.now())
-        return reply(Done())
+        return respond(heard(parts, claim(), body))
 
     return api
+
+
+def heard(parts: Parts, claimed: Claim, _beat: Heartbeat) -> Asked:
+    """The job lives. Raises Problem `not-authorised`."""
+    with parts.database.read() as connection:
+        job = admit(parts, connection, claimed)
+    parts.supervisor.hearing.hear(job.nonce, parts.now())
+    return Asked(Done())
+
+
+def _refuse_misfit(parts: Parts, job: Job, protocol: int) -> None:
+    why, now = misfit(protocol), parts.now()
+    if why:
+        parts.supervisor.change(job.nonce, lambda j: lifecycle.misfit(j, why, now), now)
+        raise Problem("not-authorised", why)
 
 
 def _welcome(job: Job) -> Done:

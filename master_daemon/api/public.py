@@ -10,9 +10,11 @@ from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done
 from ligan.wire.session import Session
-from master_daemon.api.caller import calling_session, check_gateway
+from master_daemon.accounts.caller import By
+from master_daemon.api.caller import calling_session, check_gateway, session_id
+from master_daemon.api.user_caller import caller
 from master_daemon.parts import Parts
-from master_daemon.state import images
+from master_daemon.state import images, sessions
 from master_daemon.tunnel.cookie import clear_cookie
 
 SEND_HEADER = "X-Ligan-Send-Artifact"
@@ -30,15 +32,9 @@ def public_api(parts: Parts) -> APIBlueprint:
     api = APIBlueprint("public", __name__, url_prefix="/api/v1")
     api.before_request(lambda: check_gateway(parts))
 
-    def answer() -> Response:
-        session_id, key = calling_session(parts)
-        with parts.database.read() as connection:
-            backend = parts.supervisor.views.of(connection, key)
-        return reply(Session(session_id=session_id, backend=backend))
-
     @api.get("/session", summary="The page's session and its backend", responses={"200": Session})
-    def session() -> Response:
-        return answer()
+    def show() -> Response:
+        return reply(session(parts, session_id()))
 
     @api.delete("/session", summary="Erase the session with all it had", responses={"202": Done})
     def erase() -> Response:
@@ -47,16 +43,18 @@ def public_api(parts: Parts) -> APIBlueprint:
         now = parts.now()
         parts.sweeper.erase(key, _PAGE, now, lambda transaction: parts.supervisor.clear_out(transaction, key, now))
         answer = reply(Done(), 202)
-        answer.headers["Set-Cookie"] = clear_cookie()
+        who = caller(parts)
+        if who.by is By.NOTHING:  # who is logged in stays so
+            answer.headers["Set-Cookie"] = clear_cookie(who.secure)
         answer.headers["Clear-Site-Data"] = '"cache"'  # images may be kept for an hour otherwise
         return answer
 
     @api.post("/start-of-interaction", summary="Ask for a backend", responses={"200": Session})
     def start_of_interaction() -> Response:
         """Makes sure that the session has a backend or that one is on its way. Calling it again changes nothing."""
-        _, key = calling_session(parts)
+        asking, key = calling_session(parts)
         parts.supervisor.want_backend(key, parts.now())
-        return answer()
+        return reply(session(parts, asking))
 
     @api.get("/images/<image_id>", summary="An image of this session", responses={"200": _PNG})
     def image(path: ImagePath) -> Response:
@@ -68,6 +66,13 @@ def public_api(parts: Parts) -> APIBlueprint:
         return Response(status=200, headers={SEND_HEADER: sha256}, mimetype="image/png")
 
     return api
+
+
+def session(parts: Parts, asking: str) -> Session:
+    """The session with the ID `asking`, and its backend. Raises Problem `no-session`."""
+    with parts.database.read() as connection:
+        backend = parts.supervisor.views.of(connection, sessions.key_of(connection, asking))
+    return Session(session_id=asking, backend=backend)
 
 
 _PNG = {"description": "The image", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}

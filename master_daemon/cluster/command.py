@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,13 +73,15 @@ class Runner(Protocol):
     def __call__(self, argv: Sequence[str], stdin: str = "", timeout_s: float = COMMAND_TIMEOUT) -> Completed: ...
 
 
-def run(argv: Sequence[str], stdin: str = "", timeout_s: float = COMMAND_TIMEOUT) -> Completed:
-    """Run `argv` with `stdin` and return its output (UTF-8, bad bytes replaced).
+def run(
+    argv: Sequence[str], stdin: str = "", timeout_s: float = COMMAND_TIMEOUT, also: Sequence[str] = ()
+) -> Completed:
+    """Run `argv` with `stdin` and return its output (UTF-8, bad bytes replaced). It sees the variables `also`, too.
 
     Raises CommandError (exit status not 0), CommandTimeoutError or CommandMissingError.
     """
     try:
-        process = _start(argv)
+        process = _start(argv, kept_environment(*also))
     except OSError as error:
         raise CommandMissingError(argv, None, "", str(error)) from error
     with process:
@@ -99,10 +101,10 @@ def kept_environment(*also: str) -> dict[str, str]:
     return {name: os.environ[name] for name in (*KEPT_VARIABLES, *also) if name in os.environ}
 
 
-def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        argv, stdin=pipe, stdout=pipe, stderr=pipe, env=kept_environment(), start_new_session=True, umask=PRIVATE_UMASK
+        argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True, umask=PRIVATE_UMASK
     )
 
 

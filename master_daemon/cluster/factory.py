@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ligan.settings import JobSettings, RestSettings, Settings, SettingsError
+from ligan.settings import JobSettings, RestSettings, Settings, SettingsError, SlurmSettings
 from master_daemon.cluster.command import Runner, run
 from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.local import LocalManager
 from master_daemon.cluster.logs import LocalLogs, RemoteLogs
 from master_daemon.cluster.manager import ResourceManager
+from master_daemon.cluster.option import check_carried
 from master_daemon.cluster.rest_client import RestClient
 from master_daemon.cluster.site import SlurmSite
 from master_daemon.cluster.slurm_cli import SlurmCliManager
-from master_daemon.cluster.slurm_pyslurm import SlurmPyslurmManager
+from master_daemon.cluster.slurm_pyslurm import OPTIONS, SlurmPyslurmManager
 from master_daemon.cluster.slurm_rest import SlurmRestManager
 from master_daemon.cluster.ssh import SshRunner
 from master_daemon.observe.calls import CountingRunner
@@ -28,10 +29,13 @@ def make_manager(settings: Settings, state_dir: Path, login: SshConnection | Non
         return LocalManager(state_dir, {name: role.slots + successors[name] for name, role in roles.items()})
     log_dir = Path(settings.daemon.log_dir) if login else _log_dir(settings, state_dir)
     command: Runner = SshRunner(login) if login else run
-    site, logs = slurm_site(settings, log_dir), RemoteLogs(log_dir, command) if login else LocalLogs()
+    site, logs = slurm_site(settings, log_dir), RemoteLogs(log_dir, command) if login else LocalLogs(log_dir)
     if settings.daemon.resource_manager == "slurm_rest":
-        return SlurmRestManager(site, rest_client(settings.slurm_rest), logs)
+        manager = SlurmRestManager(site, rest_client(settings.slurm_rest), logs)
+        manager.check_site()
+        return manager
     if settings.daemon.resource_manager == "slurm_pyslurm":
+        check_carried(site, OPTIONS)
         return SlurmPyslurmManager(site, logs)
     return SlurmCliManager(
         site,
@@ -49,9 +53,21 @@ def slurm_site(settings: Settings, log_dir: Path) -> SlurmSite:
         partitions={name: role.partition for name, role in roles.items() if role.partition},
         gres={name: role.gres for name, role in roles.items() if role.gres},
         cpus={name: role.cpus for name, role in roles.items()},
-        memory={name: role.memory for name, role in roles.items() if role.memory},
+        memory={name: role.mem for name, role in roles.items() if role.mem},
         extra_args={name: role.sbatch for name, role in roles.items()},
+        named={name: _named(role, settings.slurm) for name, role in roles.items()},
     )
+
+
+def _named(role: JobSettings, all_jobs: SlurmSettings) -> dict[str, str]:
+    values = {
+        "constraint": role.constraint,
+        "account": role.account or all_jobs.account,
+        "qos": role.qos or all_jobs.qos,
+        "reservation": role.reservation or all_jobs.reservation,
+        "signal": role.signal and f"B:{role.signal}",  # to the server alone, which has taken the batch shell's place
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def rest_client(settings: RestSettings) -> RestClient:

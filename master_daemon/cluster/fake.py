@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from master_daemon.cluster.job_name import check_name
@@ -157,6 +157,14 @@ class FakeManager:
         """As `ResourceManager.read_log`."""
         jobs = self.jobs(nonce)
         return jobs[-1].log.encode()[-tail_bytes:].decode(errors="replace") if jobs else ""
+
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """As `ResourceManager.forget_logs`, whatever their age: nothing is written to a file here."""
+        with self._lock:
+            old = [job for job in self._jobs.values() if job.request.nonce.startswith(tag)]
+            for job in old:
+                if job.request.nonce not in live:
+                    self._jobs[job.job_id] = replace(job, log="")
 
     def _accept(self, request: JobRequest) -> FakeJob:
         job = FakeJob(str(len(self.submissions)), request)

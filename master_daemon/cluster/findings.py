@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 from ligan.intervals import LAST_WORDS, POLL_IDLE, STOP_GRACE
 from ligan.settings import JobSettings
@@ -27,8 +28,8 @@ PREDICTED = re.compile(r"Job \d+ to start at (?P<time>\S+) using .* in partition
 # sbatch: Job 75 to start at 2026-11-22T05:25:16 using 1 processors on nodes gpu1 in partition gpu
 FIELD = re.compile(r"(?P<name>\w+)=(?P<value>\S*)")
 # PartitionName=gpu AllowGroups=ALL ... MaxTime=01:00:00 ... State=UP
-GRES = re.compile(r"(?P<name>\w+)(?::(?P<type>[A-Za-z]\w*))?(?::(?P<count>\d+))?")
-# gpu:2    gpu:a100:4(S:0-1)    (null)
+GRES = re.compile(r"(?P<name>\w+)(?::(?P<type>[\w.+-]*[A-Za-z_.+-][\w.+-]*))?(?::(?P<count>\d+))?")
+# gpu:2    gpu:a100:4(S:0-1)    gpu:1g.10gb:7    (null)
 
 
 def parse_configuration(answer: str) -> Configuration:
@@ -57,12 +58,14 @@ def clock(answer: str, now: datetime) -> Finding:
     return ok("clock", f"within {SKEW:.0f} s of the controller's")
 
 
-def partition(role: str, site: JobSettings, answer: str) -> Finding:
-    """Of `scontrol show partition --oneliner`."""
+def partition(role: str, site: JobSettings, answer: str, known: Sequence[str] = ()) -> Finding:
+    """Of `scontrol show partition --oneliner`, for one partition; `known` are all that there are."""
     check, name = f"{role} partition", site.partition
     fields = {match["name"]: match["value"] for match in FIELD.finditer(answer)}
     if fields.get("PartitionName") != name:
-        return failed(check, f"there is no partition {name!r}", f"Set [{role}] partition to one that `sinfo` shows.")
+        meant = "".join(f" Did you mean {near}?" for near in get_close_matches(name, known, n=1))
+        advice = f"Set [{role}] partition to one that `sinfo` shows.{meant}"
+        return failed(check, f"there is no partition {name!r}", advice)
     if fields.get("State") != "UP":
         return failed(check, f"{name} is {fields.get('State')}", "Wait for the site's staff, or use another partition.")
     longest = parse_duration(fields.get("MaxTime", "UNLIMITED"))
@@ -164,7 +167,7 @@ def _accounting(configuration: Configuration) -> Finding:
 def _preemption(configuration: Configuration) -> Finding:
     if configuration.get("PreemptType", "preempt/none") == "preempt/none":
         return ok("preemption", "off")
-    advice = 'Use a partition or QOS that is not preempted, or add "--signal=B:TERM@60" to [backend] sbatch.'
+    advice = 'Use a partition or QOS that is not preempted, or set [backend] signal = "TERM@60".'
     return warning("preemption", f"{configuration['PreemptType']}: a backend may lose its place", advice)
 
 

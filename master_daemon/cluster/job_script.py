@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from string import Template
 from master_daemon.cluster.manager import JobRequest, SubmitRefusedError
 from master_daemon.cluster.times import whole_minutes
 
+PLAIN = re.compile(r"[\w@%+=:,./-]+")
 TEMPLATE = Path(__file__).with_name("job.sh")
 
 
@@ -29,12 +31,19 @@ def render_job_script(request: JobRequest, log: Path, options: Sequence[str]) ->
     return _Template(TEMPLATE.read_text()).substitute(
         name=request.name,
         minutes=whole_minutes(request.time_limit_s),
-        log=shlex.quote(str(log).replace("%", "%%")),  # sbatch(1), FILENAME PATTERN
-        options="\n".join(f"#SBATCH {shlex.quote(option)}" for option in options),
+        log=directive_word(str(log).replace("%", "%%")),  # sbatch(1), FILENAME PATTERN
+        options="\n".join(f"#SBATCH {directive_word(option)}" for option in options),
         command=shlex.join(request.command),
         bootstrap=request.stdin.removesuffix("\n"),
         delimiter=free_delimiter(request.stdin),
     )
+
+
+def directive_word(text: str) -> str:
+    """`text` as one word of a `#SBATCH` line, where a backslash escapes in single quotes, too: not as in a shell."""
+    if PLAIN.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def free_delimiter(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from master_daemon.cluster.manager import JobPhase, JobStatus, Listing
 
@@ -18,24 +18,29 @@ def by_nonce(ours: Iterable[JobStatus]) -> Listing:
 class Live:
     """The live jobs of the last good listing: what the next one is held against. Not for two threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Sequence[JobStatus]], Listing] = lambda missing: {}) -> None:
+        """`ended` may know of jobs that are listed no more how they ended."""
+        self._ended = ended
         self._jobs: Listing = {}
         self._doubted = False
 
-    def believes(self, jobs: Listing) -> bool:
-        """False for the first empty answer right after live jobs: a slurmctld that restarts may list nothing yet."""
-        self._doubted = not jobs and bool(self._jobs) and not self._doubted
+    def take(self, answer: Listing | None) -> Listing | None:
+        """The scheduler's answer as a listing to go by, with the ends of those that it lists no more.
+
+        None for no answer, and for the first empty one right after live jobs.
+        """
+        if answer is None or not self._believes(answer):
+            return None
+        listing = {**self._ended([job for nonce, job in self._jobs.items() if nonce not in answer]), **answer}
+        self._jobs = {nonce: job for nonce, job in listing.items() if job.phase is not JobPhase.ENDED}
+        return listing
+
+    def _believes(self, answer: Listing) -> bool:
+        """A slurmctld that restarts may list nothing yet."""
+        self._doubted = not answer and bool(self._jobs) and not self._doubted
         if self._doubted:
             logger.warning("Slurm lists none of %d live jobs: asked again before that is believed", len(self._jobs))
         return not self._doubted
-
-    def missing(self, jobs: Listing) -> list[JobStatus]:
-        """Those that lived and are not in `jobs`."""
-        return [job for nonce, job in self._jobs.items() if nonce not in jobs]
-
-    def remember(self, jobs: Listing) -> None:
-        """`jobs` is the last good listing now."""
-        self._jobs = {nonce: job for nonce, job in jobs.items() if job.phase is not JobPhase.ENDED}
 
 
 def _weight(status: JobStatus) -> tuple[bool, int]:

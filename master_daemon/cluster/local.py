@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +98,9 @@ class LocalManager:
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """As `ResourceManager.read_log`."""
         return read_tail(JobFolder(self._jobs_dir, nonce).log, tail_bytes) if is_nonce(nonce) else ""
+
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """Nothing to do: a job's folder goes KEPT_S after its end."""
 
     # ---- one turn: what ended, what may start, what is old
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -91,4 +91,10 @@ class ResourceManager(Protocol):
 
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """The end of the job's output, for the person who looks for a fault; empty when it cannot be read."""
+        ...
+
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """Delete the output, last written before the Unix time `before`, of jobs whose nonces begin with `tag` and are
+        not among `live`. What cannot be deleted now stays until the next call.
+        """
         ...

@@ -74,13 +74,16 @@ class Probe:
     def _role(self, name: str, role: JobSettings) -> list[Finding]:
         if not role.partition:
             return [failed(f"{name} partition", "none is named", f"Set [{name}] partition in the site file.")]
-        found = [
-            findings.partition(name, role, self._ask("scontrol", "--oneliner", "show", "partition", role.partition))
-        ]
+        found = [self._partition(name, role, partition) for partition in role.partition.split(",")]
         if role.gres:
             gres = self._ask("sinfo", "--noheader", f"--partition={role.partition}", "--format=%G")
             found.append(findings.generic_resources(name, role, gres))
         return [*found, self._dry_run(name, role)]
+
+    def _partition(self, name: str, role: JobSettings, partition: str) -> Finding:
+        answer = self._ask("scontrol", "--oneliner", "show", "partition", partition)
+        known = [] if "PartitionName=" in answer else self._ask("sinfo", "--noheader", "--format=%R").split()
+        return findings.partition(name, role.model_copy(update={"partition": partition}), answer, known)
 
     def _dry_run(self, name: str, role: JobSettings) -> Finding:
         request = JobRequest("dry-run", name, ("true",), "{}", role.time_limit)

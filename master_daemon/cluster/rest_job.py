@@ -13,7 +13,7 @@ from typing import Any
 
 from master_daemon.cluster.job_name import nonce_of
 from master_daemon.cluster.manager import JobPhase, JobRequest, JobStatus
-from master_daemon.cluster.option import Field, megabytes, to_fields
+from master_daemon.cluster.option import Fields, each, field, megabytes, to_fields
 from master_daemon.cluster.states import one_state, phase_of
 from master_daemon.cluster.times import expected_start, whole_minutes
 
@@ -26,19 +26,22 @@ def _set(value: int) -> Json:
     return {"set": True, "infinite": False, "number": value}
 
 
-_PLAIN: Mapping[str, Field] = {
-    "partition": ("partition", str),
-    "chdir": ("current_working_directory", str),
-    "cpus-per-task": ("cpus_per_task", int),
-    "account": ("account", str),
-    "comment": ("comment", str),
-    "constraint": ("constraints", str),
-    "dependency": ("dependency", str),
-    "licenses": ("licenses", str),
-    "nice": ("nice", int),
-    "qos": ("qos", str),
-    "reservation": ("reservation", str),
-    "wckey": ("wckey", str),
+def _warning(signal: str) -> Mapping[str, Json]:
+    """Of `B:TERM@60`."""
+    name, _, seconds = signal.removeprefix("B:").partition("@")
+    flags = ["BATCH_JOB"] if signal.startswith("B:") else []
+    return {"kill_warning_signal": name, "kill_warning_delay": _set(int(seconds or 60)), "kill_warning_flags": flags}
+
+
+_PLAIN: Mapping[str, Fields] = {
+    "chdir": field("current_working_directory"),
+    "constraint": field("constraints"),
+    "cpus-per-task": field("cpus_per_task", int),
+    "nice": field("nice", int),
+    **{
+        name: field(name)
+        for name in ("account", "comment", "dependency", "licenses", "partition", "qos", "reservation", "wckey")
+    },
 }
 
 
@@ -46,7 +49,7 @@ _PLAIN: Mapping[str, Field] = {
 class Dialect:
     """What differs between the versions of the interface."""
 
-    options: Mapping[str, Field]
+    options: Mapping[str, Fields]
     """Options of sbatch(1) that it can carry."""
     base: Callable[[int, Mapping[str, str]], dict[str, Json]]
     """Fields of (time limit in minutes, environment), which every job has."""
@@ -55,10 +58,9 @@ class Dialect:
 _OLD = Dialect(
     {
         **_PLAIN,
-        "gres": ("gres", str),
-        "gpus": ("gpus", str),
-        "mem": ("memory_per_node", megabytes),
-        "signal": ("signal", str),
+        "gres": field("gres"),
+        "gpus": field("gpus"),
+        "mem": field("memory_per_node", megabytes),  # no signal: release 22.05 takes one for job steps alone
     },
     # `requeue: false` is taken and ignored by release 22.05; `no_requeue`, which its document lacks, does it
     lambda minutes, environment: {
@@ -71,9 +73,10 @@ _OLD = Dialect(
 _NEW = Dialect(
     {
         **_PLAIN,
-        "gres": ("tres_per_node", lambda text: f"gres/{text}"),
-        "gpus": ("tres_per_job", lambda text: f"gres/gpu:{text}"),
-        "mem": ("memory_per_node", lambda text: _set(megabytes(text))),
+        "gres": field("tres_per_node", lambda text: each(text, "gres/{}")),
+        "gpus": field("tres_per_job", lambda text: each(text, "gres/gpu:{}")),
+        "mem": field("memory_per_node", lambda text: _set(megabytes(text))),
+        "signal": _warning,
     },
     lambda minutes, environment: {
         "time_limit": _set(minutes),

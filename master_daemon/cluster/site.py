@@ -23,7 +23,9 @@ class SlurmSite:
     memory: Mapping[str, str] = field(default_factory=dict)
     """Memory per node, such as `8G`."""
     extra_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """More options of sbatch(1), such as `--account=faces` or `--signal=B:TERM@60`."""
+    """Options of sbatch(1) as a site writes them, such as `--exclude=node7`."""
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Options by their name in sbatch(1), such as `account` or `signal`."""
 
     def options(self, role: str) -> tuple[str, ...]:
         """The role's options of sbatch. Raises SubmitRefusedError for a role without a partition."""
@@ -36,6 +38,7 @@ class SlurmSite:
             "gres": self.gres.get(role),
             "cpus-per-task": self.cpus.get(role),
             "mem": self.memory.get(role),
+            **self.named.get(role, {}),
         }
         options = (f"--{name}={value}" for name, value in values.items() if value is not None)
         return (*options, *self.extra_args.get(role, ()))

@@ -6,13 +6,12 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 
 from master_daemon.cluster import sbatch, squeue
 from master_daemon.cluster.command import CommandError, Completed, Runner, run
 from master_daemon.cluster.immediate import Immediate
-from master_daemon.cluster.job_name import check_name, is_nonce
+from master_daemon.cluster.job_name import check_name
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live
 from master_daemon.cluster.logs import LocalLogs, Logs
@@ -45,11 +44,10 @@ class SlurmCliManager:
     ) -> None:
         self._site = site
         self._clock = clock
-        self._logs = logs or LocalLogs()
+        self._logs = logs or LocalLogs(site.log_dir)
         self._run = run_command
-        self._accounting = Accounting(run_command)
         self._lock = threading.Lock()
-        self._live = Live()
+        self._live = Live(Accounting(run_command).ended)
         self._immediate = immediate or {}
 
     def submit(self, request: JobRequest) -> str:
@@ -58,7 +56,7 @@ class SlurmCliManager:
         A refused job may be listed for a while, as FAILED (BadConstraints): Slurm keeps a record of some refusals.
         """
         check_name(request)
-        log, options = self._log(request.nonce), self._site.options(request.role)
+        log, options = self._logs.path(request.nonce), self._site.options(request.role)
         script = render_job_script(request, log, options)
         immediate = self._immediate.get(request.role)
         try:
@@ -74,12 +72,7 @@ class SlurmCliManager:
         An empty answer right after live jobs is don't-know once.
         """
         with self._lock:
-            jobs = self._ask()
-            if jobs is None or not self._live.believes(jobs):
-                return None
-            jobs = {**self._accounting.ended(self._live.missing(jobs)), **jobs}
-            self._live.remember(jobs)
-            return jobs
+            return self._live.take(self._ask())
 
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
@@ -91,10 +84,11 @@ class SlurmCliManager:
 
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """As `ResourceManager.read_log`."""
-        return self._logs.tail(self._log(nonce), tail_bytes) if is_nonce(nonce) else ""
+        return self._logs.tail(nonce, tail_bytes)
 
-    def _log(self, nonce: str) -> Path:
-        return self._site.log_dir / f"{nonce}.log"
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """As `ResourceManager.forget_logs`."""
+        self._logs.forget(tag, before, live)
 
     def _ask(self) -> Listing | None:
         try:

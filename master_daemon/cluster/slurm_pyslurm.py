@@ -9,14 +9,13 @@ import getpass
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Protocol
 
 from ligan.settings import SettingsError
 from master_daemon.cluster.job_environment import job_environment
-from master_daemon.cluster.job_name import check_name, is_nonce, nonce_of
+from master_daemon.cluster.job_name import check_name, nonce_of
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live, by_nonce
 from master_daemon.cluster.logs import LocalLogs, Logs
@@ -28,7 +27,7 @@ from master_daemon.cluster.manager import (
     SubmitRefusedError,
     SubmitUnknownError,
 )
-from master_daemon.cluster.option import Field, to_fields
+from master_daemon.cluster.option import Fields, counted, field, to_fields
 from master_daemon.cluster.site import SlurmSite
 from master_daemon.cluster.slurm_errno import NO_SUCH_JOB, REFUSALS
 from master_daemon.cluster.states import phase_of
@@ -37,22 +36,23 @@ from master_daemon.observe.calls import count_call
 
 logger = logging.getLogger(__name__)
 
-OPTIONS: Mapping[str, Field] = {
-    "partition": ("partitions", str),
-    "chdir": ("working_directory", str),
-    "gres": ("gres_per_node", str),
-    "gpus": ("gpus", str),
-    "cpus-per-task": ("cpus_per_task", int),
-    "mem": ("memory_per_node", str),
-    "account": ("account", str),
-    "comment": ("comment", str),
-    "constraint": ("constraints", str),
-    "dependency": ("dependencies", str),
-    "licenses": ("licenses", str),
-    "nice": ("nice", int),
-    "qos": ("qos", str),
-    "reservation": ("reservations", str),
-    "wckey": ("wckey", str),
+OPTIONS: Mapping[str, Fields] = {
+    "partition": field("partitions"),
+    "chdir": field("working_directory"),
+    "gres": field("gres_per_node", counted),
+    "gpus": field("gpus"),
+    "cpus-per-task": field("cpus_per_task", int),
+    "mem": field("memory_per_node"),
+    "account": field("account"),
+    "comment": field("comment"),
+    "constraint": field("constraints"),
+    "dependency": field("dependencies"),
+    "licenses": field("licenses"),
+    "nice": field("nice", int),
+    "qos": field("qos"),
+    "reservation": field("reservations"),
+    "signal": field("signal", lambda text: text.replace("TERM@", "SIGTERM@")),  # pyslurm knows the whole name alone
+    "wckey": field("wckey"),
 }
 """Options of sbatch(1) as attributes of `pyslurm.JobSubmitDescription`."""
 NEEDED = ("Jobs", "Job", "JobSubmitDescription", "RPCError")
@@ -82,7 +82,7 @@ class SlurmPyslurmManager:
     def __init__(self, site: SlurmSite, logs: Logs | None = None, clock: Callable[[], float] = time.time) -> None:
         self._pyslurm = load_pyslurm()
         self._site = site
-        self._logs = logs or LocalLogs()
+        self._logs = logs or LocalLogs(site.log_dir)
         self._clock = clock
         self._user = getpass.getuser()
         self._lock = threading.Lock()
@@ -91,7 +91,7 @@ class SlurmPyslurmManager:
     def submit(self, request: JobRequest) -> str:
         """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes."""
         check_name(request)
-        options, log = self._site.options(request.role), self._log(request.nonce)
+        options, log = self._site.options(request.role), self._logs.path(request.nonce)
         fields = {
             "name": request.name,
             "script": render_job_script(request, log, options),
@@ -112,11 +112,7 @@ class SlurmPyslurmManager:
     def listing(self) -> Listing | None:
         """As `ResourceManager.listing`. An empty answer right after live jobs is don't-know once."""
         with self._lock:
-            jobs = self._ask()
-            if jobs is None or not self._live.believes(jobs):
-                return None
-            self._live.remember(jobs)
-            return jobs
+            return self._live.take(self._ask())
 
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
@@ -129,10 +125,11 @@ class SlurmPyslurmManager:
 
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """As `ResourceManager.read_log`."""
-        return self._logs.tail(self._log(nonce), tail_bytes) if is_nonce(nonce) else ""
+        return self._logs.tail(nonce, tail_bytes)
 
-    def _log(self, nonce: str) -> Path:
-        return self._site.log_dir / f"{nonce}.log"
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """As `ResourceManager.forget_logs`."""
+        self._logs.forget(tag, before, live)
 
     def _ask(self) -> Listing | None:
         count_call("pyslurm load")

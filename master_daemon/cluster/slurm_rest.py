@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 
 from master_daemon.cluster import rest_job
 from master_daemon.cluster.job_environment import job_environment
-from master_daemon.cluster.job_name import check_name, is_nonce
+from master_daemon.cluster.job_name import check_name
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live, by_nonce
 from master_daemon.cluster.logs import LocalLogs, Logs
 from master_daemon.cluster.manager import JobRequest, Listing, SubmitRefusedError, SubmitUnknownError
+from master_daemon.cluster.option import check_carried
 from master_daemon.cluster.rest_client import Answer, NoAnswerError, RestClient
 from master_daemon.cluster.site import SlurmSite
 from master_daemon.cluster.slurm_errno import NO_SUCH_JOB, REFUSALS
@@ -39,16 +39,24 @@ class SlurmRestManager:
     ) -> None:
         self._site = site
         self._client = client
-        self._logs = logs or LocalLogs()
+        self._logs = logs or LocalLogs(site.log_dir)
         self._clock = clock
         self._lock = threading.Lock()
         self._live = Live()
         self._version: str | None = None
 
+    def check_site(self) -> None:
+        """Raises SettingsError for an option that this slurmrestd cannot carry; without an answer, that none could."""
+        try:
+            version = self._api()
+        except NoAnswerError:
+            version = next(iter(rest_job.DIALECTS))  # the newest carries most; what else is too much, a submit tells
+        check_carried(self._site, rest_job.DIALECTS[version].options)
+
     def submit(self, request: JobRequest) -> str:
         """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes."""
         check_name(request)
-        options, log = self._site.options(request.role), self._log(request.nonce)
+        options, log = self._site.options(request.role), self._logs.path(request.nonce)
         script = render_job_script(request, log, options)
         try:
             dialect = rest_job.DIALECTS[self._api()]
@@ -64,11 +72,7 @@ class SlurmRestManager:
         An empty answer right after live jobs is don't-know once.
         """
         with self._lock:
-            jobs = self._ask()
-            if jobs is None or not self._live.believes(jobs):
-                return None
-            self._live.remember(jobs)
-            return jobs
+            return self._live.take(self._ask())
 
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
@@ -81,10 +85,11 @@ class SlurmRestManager:
 
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """As `ResourceManager.read_log`."""
-        return self._logs.tail(self._log(nonce), tail_bytes) if is_nonce(nonce) else ""
+        return self._logs.tail(nonce, tail_bytes)
 
-    def _log(self, nonce: str) -> Path:
-        return self._site.log_dir / f"{nonce}.log"
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """As `ResourceManager.forget_logs`."""
+        self._logs.forget(tag, before, live)
 
     def _ask(self) -> Listing | None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from master_daemon.cluster.manager import (
     JobRequest,
@@ -54,3 +54,7 @@ class WatchedManager:
     def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
         """As `ResourceManager.read_log`."""
         return self._manager.read_log(nonce, tail_bytes)
+
+    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
+        """As `ResourceManager.forget_logs`."""
+        self._manager.forget_logs(tag, before, live)

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from master_daemon.observe.session_tag import session_tag
 
 _ID = "[0-9a-z]{22}"
+_INSIDE = r"(?:[^{}]|\{[^{}]*\})*"
+"""What an object of JSON holds whose own objects hold none."""
 
 # What is hidden -> what stands there instead. Longer wholes first: a bootstrap document holds an ID and a token.
 _HIDDEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
-        (r"\{[^{}]*\"(?:daemon_url|instance_id)\"[^{}]*\}?", "[bootstrap document]"),
+        (rf'\{{{_INSIDE}"(?:daemon_url|instance_id)"{_INSIDE}(?:\}}|\{{[^{{}}]*)?', "[bootstrap document]"),
         (r"(?i)\b(token|secret|password)(\W{1,6})[\w.+/=-]{12,}", r"\1\2[hidden]"),
+        (r"\bligan_[\w-]{43}(?![\w-])", "[API token]"),
+        (r"\$argon2[^\s'\";]+", "[password's hash]"),
         (r"\[parameters: [^\n]*", "[parameters hidden]"),  # SQLAlchemy's errors tell what was to be written
         (r"(?i)\b(bearer|basic) +[^\s'\",]+", r"\1 [token]"),
         (r"\bligan_session=[^\s;'\",]+", "ligan_session=[cookie]"),
@@ -26,6 +30,7 @@ _HIDDEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
             "[64 hexadecimal digits]",
         ),  # a token, or an artifact's name
         (rf"\bs-{_ID}", "[session ID]"),
+        (rf"\bl-{_ID}", "[login ID]"),
         (rf"\bf-{_ID}", "[frontend ID]"),
         (rf"\bk-{_ID}", lambda found: session_tag(found[0])),
     )

@@ -13,6 +13,7 @@ from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
 from master_daemon.observe.session_tag import session_tag
 from master_daemon.state import jobs as job_rows
+from master_daemon.state import placing
 from master_daemon.state import sessions as session_rows
 from master_daemon.state import tasks as task_rows
 from master_daemon.state.jobs import Job
@@ -49,7 +50,7 @@ def session_counts(connection: Connection) -> tuple[int, int]:
 def live_jobs(connection: Connection) -> list[AdminJob]:
     """Every job that has not ended, oldest first."""
     live = job_rows.live(connection)
-    placed = Counter(task.nonce for task in task_rows.held(connection, [job.nonce for job in live]))
+    placed = Counter(task.nonce for task in placing.held(connection, [job.nonce for job in live]))
     return [admin_job(job, placed[job.nonce]) for job in live]
 
 
@@ -69,6 +70,7 @@ def admin_job(job: Job, open_tasks: int) -> AdminJob:
         ends_at=job.ends_at,
         heard_at=job.heard_at,
         tasks=open_tasks,
+        protocol=job.protocol,
     )
 
 

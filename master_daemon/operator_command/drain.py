@@ -6,7 +6,7 @@ import argparse
 from urllib.parse import quote
 
 from ligan.web.client import Client
-from ligan.wire.admin import Drain, DrainOrder, Pulled
+from ligan.wire.admin import Drain, DrainOrder, Pulled, PulledAll
 from ligan.wire.job import Done
 from master_daemon.operator_command.line import add_line_arguments, answered
 
@@ -16,20 +16,26 @@ _EPILOG = """examples:
   ligan drain --message "Maintenance from 18:00"        before work on the cluster
   ligan jobs                                            what still runs
   ligan drain 0123456789abcdefghjkmn                    only this job: a successor takes its place
-  ligan drain --off                                     back to normal"""
+  ligan drain --all                                     every job, one successor each: after an upgrade
+  ligan drain --off                                     back to normal
+
+Exit status: 0 done, 1 refused, or there is no daemon."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan drain`."""
     add_line_arguments(parser, _DESCRIPTION, _EPILOG)
-    parser.add_argument("job", metavar="NONCE", nargs="?", help="take only this job out of service (see `ligan jobs`)")
-    parser.add_argument("--off", action="store_true", help="start backends again")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("job", metavar="NONCE", nargs="?", help="take only this job out of service (see `ligan jobs`)")
+    which.add_argument("--all", action="store_true", help="take every job that runs out of service, each for a new one")
+    which.add_argument("--off", action="store_true", help="start backends again")
     parser.add_argument("--message", default="", help="for the people who wait, at most 300 characters")
 
 
 def drain(arguments: argparse.Namespace) -> int:
     """start no backend for new sessions, or do so again"""
-
+    if arguments.all:
+        return answered(arguments, lambda line: line.post("/jobs/drain", Done(), PulledAll), show_all)
     if arguments.job:
         path = f"/jobs/{quote(arguments.job, safe='')}/drain"
         return answered(arguments, lambda line: line.post(path, Done(), Pulled), lambda pulled: pulled.what)
@@ -38,6 +44,11 @@ def drain(arguments: argparse.Namespace) -> int:
         return line.post("/drain", DrainOrder.model_construct(on=not arguments.off, message=arguments.message), Drain)
 
     return answered(arguments, ask, show)
+
+
+def show_all(answer: PulledAll) -> str:
+    """The answer as text."""
+    return "\n".join(f"{pulled.nonce}  {pulled.what}" for pulled in answer.jobs) or "no job runs"
 
 
 def show(drain: Drain) -> str:

@@ -17,7 +17,9 @@ _EPILOG = """examples:
   ligan explain 3fa9c2d1e07b                   a session, by the tag that `ligan status` and the log show
   ligan explain t-0123456789abcdefghjkmn       a task
 
-A session's ID gives access to it, so the log and these commands call it by its tag, a short hash; either works here."""
+A session's ID gives access to it, so the log and these commands call it by its tag, a short hash; either works here.
+
+Exit status: 0 answered, 1 refused, or there is no daemon."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

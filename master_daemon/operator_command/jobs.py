@@ -16,7 +16,9 @@ _EPILOG = """examples:
   ligan explain 4711               why one of them waits, by its Slurm job ID
   ligan jobs --json | jq '.jobs[] | select(.state == "PENDING")'
 
-NONCE is the tag in the job's name: `squeue --name=ligan-backend-NONCE` finds the job in Slurm."""
+NONCE is the tag in the job's name: `squeue --name=ligan-backend-NONCE` finds the job in Slurm.
+
+Exit status: 0 answered, 1 refused, or there is no daemon."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ligan.output import say
 from ligan.problem import Problem
 from ligan.web.client import Client
 from ligan.web.guard import TOKEN_HEADER, bearer
@@ -50,7 +51,7 @@ def answered(arguments: argparse.Namespace, ask: Callable[[Client], M], show: Ca
     except Problem as problem:
         print(f"ligan {arguments.verb}: {_explained(arguments, problem)}", file=sys.stderr)
         return 1
-    print(answer.model_dump_json(indent=2) if arguments.json else show(answer))
+    say(answer.model_dump_json(indent=2) if arguments.json else show(answer))
     return 0
 
 

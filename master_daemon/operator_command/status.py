@@ -15,7 +15,9 @@ _EPILOG = """examples:
   ligan status                                the daemon of this user
   ligan status --state-dir ./state            the daemon that `ligan up --state-dir ./state` started
   ligan status --json | jq .queue             for scripts; docs: /master-daemon-api-docs
-  ligan status --url http://login1:7022/ --token-file ./operator-token      from another machine"""
+  ligan status --url http://login1:7022/ --token-file ./operator-token      from another machine
+
+Exit status: 0 answered, 1 refused, or there is no daemon."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from master_daemon.state.database import Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import attempts
 
-# Built once: building a statement costs thrice as much as running it.
-_BEGIN = insert(attempts)
-_END = update(attempts).where(attempts.c.task_id == bindparam("task"), attempts.c.attempt == bindparam("nth"))
+_THIS = (attempts.c.task_id == bindparam("task"), attempts.c.attempt == bindparam("nth"))
+_BEGIN = Prepared(insert(attempts), "task_id", "attempt", "nonce", "began_at")
+_END = Prepared(update(attempts).where(*_THIS), "ended_at", "outcome")
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class Attempt:
 def begin(transaction: Transaction, task_id: str, attempt: int, nonce: str, now: float) -> None:
     """The task was placed on a backend."""
     values = {"task_id": task_id, "attempt": attempt, "nonce": nonce, "began_at": now}
-    transaction.connection.execute(_BEGIN, values)
+    _BEGIN.run(transaction.connection, values)
 
 
 def end(transaction: Transaction, task_id: str, attempt: int, outcome: str, now: float) -> None:
     """What became of it; nothing for a task that no backend had."""
     values = {"task": task_id, "nth": attempt, "ended_at": now, "outcome": outcome}
-    transaction.connection.execute(_END, values)
+    _END.run(transaction.connection, values)
 
 
 def of(connection: Connection, task_id: str) -> list[Attempt]:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from master_daemon.observe import metrics
 from master_daemon.state.dialect import open_engine
 from master_daemon.state.schema import events
-from master_daemon.state.version import SchemaVersionError, create_or_check
+from master_daemon.state.version import SchemaVersionError, create_or_migrate
+from master_daemon.state.writer import Guard, Writer
 
 
 class DatabaseUnusableError(Exception):
@@ -32,7 +33,7 @@ class StoredEvent:
 
 
 Listener = Callable[[list[StoredEvent]], None]
-Guard = Callable[[Connection], None]
+_ANYTHING = text("SELECT 1")
 
 
 @dataclass
@@ -52,7 +53,8 @@ class Database:
     Raises DatabaseUnusableError when it cannot be opened or its tables have another version.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, holder: str = "") -> None:
+        """`holder`: who opens it (`lease.place`): a lease of that name is a dead daemon's, and keeps no tables."""
         where = make_url(url)
         try:
             engine, self._dialect = open_engine(where)
@@ -60,18 +62,19 @@ class Database:
             raise DatabaseUnusableError(f"{error.name} is missing: pip install 'ligan[postgresql]'.") from error
         self.engine = engine
         self._reader = engine.execution_options(**self._dialect.reading)
-        self._writer = engine.execution_options(**self._dialect.writing)
+        self._writer = Writer(engine.execution_options(**self._dialect.writing))
         self._writing = threading.Lock()
         self._guard: Guard = _unguarded
         self._listeners: list[Listener] = []
         self._unpublished: list[StoredEvent] = []
-        self._prepare(where)
+        self._prepare(where, holder)
 
-    def _prepare(self, where: URL) -> None:
+    def _prepare(self, where: URL, holder: str) -> None:
         try:
-            with self._writer.begin() as connection:
+            with self._writer.transaction(_unguarded) as connection:
                 connection.execute(text(self._dialect.exclusive))
-                create_or_check(connection)
+                now = float(connection.execute(text(self._dialect.clock)).scalar_one())
+                create_or_migrate(connection, now, holder)
         except (DBAPIError, SchemaVersionError) as error:
             self.close()
             raise DatabaseUnusableError(f"The database in {_name(where)} {self._explain(error)}") from error
@@ -97,8 +100,7 @@ class Database:
         next transaction finds out, and publishes the events if it did.
         """
         with metrics.database_write_seconds.time(), self._writing:
-            with self._writer.begin() as connection:
-                self._guard(connection)
+            with self._writer.transaction(self._guard) as connection:
                 self._settle(connection)
                 transaction = Transaction(connection)
                 yield transaction
@@ -111,6 +113,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """One snapshot for all queries of the block, whatever is written meanwhile."""
         with self._reader.connect() as connection:
+            connection.begin()  # now, for a prepared statement would not
             yield connection
 
     def time(self) -> float:
@@ -125,6 +128,7 @@ class Database:
                 connection.cursor().execute(self._dialect.tidy)
 
     def close(self) -> None:
+        self._writer.close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -148,8 +152,8 @@ class Database:
                 listener(told)
 
 
-def _unguarded(_connection: Connection) -> None:
-    pass
+def _unguarded(connection: Connection) -> None:
+    connection.execute(_ANYTHING)  # as a guard does, so that a lost connection is found before anything is written
 
 
 def _name(url: URL) -> str:

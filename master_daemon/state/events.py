@@ -8,28 +8,28 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from ligan.intervals import SSE_BACKLOG
 from ligan.wire.event import EventName
 from master_daemon.state.database import StoredEvent, Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import events, sessions
 
-# Built once: building a statement costs thrice as much as running it.
-_COUNT_UP = (
+_COUNT_UP = Prepared(
     update(sessions)
     .where(sessions.c.session_key == bindparam("key"))
     .values(last_event=sessions.c.last_event + 1)
     .returning(sessions.c.last_event)
 )
-_ADD = insert(events)
-_TRIM = delete(events).where(events.c.session_key == bindparam("key"), events.c.id <= bindparam("oldest"))
+_ADD = Prepared(insert(events), *events.c.keys())
+_TRIM = Prepared(delete(events).where(events.c.session_key == bindparam("key"), events.c.id <= bindparam("oldest")))
 
 
 def append(transaction: Transaction, key: str, name: EventName, message: BaseModel, now: float) -> None:
     """Add an event to the session's stream."""
     connection = transaction.connection
-    number = int(connection.execute(_COUNT_UP, {"key": key}).scalar_one())
+    (number,) = _COUNT_UP.one(connection, {"key": key})
     event = StoredEvent(key, number, name.value, message.model_dump_json())
     row = {"session_key": key, "id": number, "name": event.name, "data": event.data, "created_at": now}
-    connection.execute(_ADD, row)
+    _ADD.run(connection, row)
     if number > SSE_BACKLOG:
-        connection.execute(_TRIM, {"key": key, "oldest": number - SSE_BACKLOG})
+        _TRIM.run(connection, {"key": key, "oldest": number - SSE_BACKLOG})
     transaction.events.append(event)
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.wire.image import ImageRef, Origin
 from master_daemon.state.database import Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import images
+
+_ADD = Prepared(insert(images), *images.c.keys())
+_OF_SESSION = images.c.session_key == bindparam("key")
+_REF = Prepared(
+    select(images.c.image_id, images.c.sha256, images.c.origin, images.c.face).where(
+        _OF_SESSION, images.c.image_id == bindparam("id")
+    )
+)
+_OWNED = Prepared(select(images.c.image_id).where(_OF_SESSION, images.c.sha256 == bindparam("name")).limit(1))
 
 
 def add(
@@ -19,21 +29,21 @@ def add(
     origin: Origin,
     now: float,
     face: int | None = None,
+    image_id: str | None = None,
 ) -> str:
-    """A new image of the session; `size` is (width, height) in pixels. Returns its ID."""
-    image_id = new_id("i")
-    transaction.connection.execute(
-        insert(images).values(
-            image_id=image_id,
-            session_key=key,
-            sha256=sha256,
-            origin=origin.value,
-            width=size[0],
-            height=size[1],
-            face=face,
-            created_at=now,
-        )
-    )
+    """A new image of the session; `size` is (width, height) in pixels. Returns its ID, a new one if none is given."""
+    image_id = image_id or new_id("i")
+    values = {
+        "image_id": image_id,
+        "session_key": key,
+        "sha256": sha256,
+        "origin": origin.value,
+        "width": size[0],
+        "height": size[1],
+        "face": face,
+        "created_at": now,
+    }
+    _ADD.run(transaction.connection, values)
     return image_id
 
 
@@ -43,14 +53,11 @@ def remove(transaction: Transaction, image_id: str) -> None:
 
 def ref(connection: Connection, key: str, image_id: str) -> ImageRef:
     """The image for a task order. Raises Problem `unknown-image`."""
-    row = connection.execute(
-        select(images).where(images.c.session_key == key, images.c.image_id == image_id)
-    ).one_or_none()
+    row = _REF.first(connection, {"key": key, "id": image_id})
     if row is None:
         raise Problem("unknown-image", "This session has no such image; upload the photo again.")
     return ImageRef(image_id=row.image_id, sha256=row.sha256, origin=Origin(row.origin), face=row.face)
 
 
 def owns_artifact(connection: Connection, key: str, sha256: str) -> bool:
-    query = select(images.c.image_id).where(images.c.session_key == key, images.c.sha256 == sha256).limit(1)
-    return connection.execute(query).first() is not None
+    return _OWNED.first(connection, {"key": key, "name": sha256}) is not None

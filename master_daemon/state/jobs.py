@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from ligan.wire.job import Role
 from ligan.wire.session import JobState
 from master_daemon.state.database import Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import jobs
 
 _LIVE = tuple(state.value for state in JobState if state is not JobState.ENDED)
@@ -49,6 +50,8 @@ class Job:
     relieved: bool = False
     """Its successor is wanted now, however much time it has left."""
     missing_polls: int = 0
+    protocol: int | None = None
+    """Of the messages that it speaks, once it has registered."""
 
     @property
     def live(self) -> bool:
@@ -68,14 +71,14 @@ _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
 _STATE = _COLUMNS.index(jobs.c.state)
 _STATES = {state.value: state for state in JobState}
 
-# Of every call and every turn; built once, as building a statement costs thrice as much as running it.
+# The states stand in the SQL: a list of values would have to be written out anew each time.
 _IS_LIVE = jobs.c.state.in_([literal_column(f"'{state}'") for state in _LIVE])
 _OF_SEAT = jobs.c.seat == bindparam("place")
-_FIND = select(*_COLUMNS).where(jobs.c.nonce == bindparam("name"))
-_ALL_LIVE = select(*_COLUMNS).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation)
-_LIVE_NONCES = select(jobs.c.nonce).where(_IS_LIVE)
-_LIVE_IN = select(*_COLUMNS).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation)
-_NEWEST = select(*_COLUMNS).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1)
+_FIND = Prepared(select(*_COLUMNS).where(jobs.c.nonce == bindparam("name")))
+_ALL_LIVE = Prepared(select(*_COLUMNS).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation))
+_LIVE_NONCES = Prepared(select(jobs.c.nonce).where(_IS_LIVE))
+_LIVE_IN = Prepared(select(*_COLUMNS).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation))
+_NEWEST = Prepared(select(*_COLUMNS).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1))
 _SAVE = update(jobs).where(jobs.c.nonce == bindparam("name"))
 
 
@@ -89,28 +92,28 @@ def save(transaction: Transaction, job: Job) -> None:
 
 
 def find(connection: Connection, nonce: str) -> Job | None:
-    row = connection.execute(_FIND, {"name": nonce}).one_or_none()
+    row = _FIND.first(connection, {"name": nonce})
     return None if row is None else _job(row)
 
 
 def live(connection: Connection) -> list[Job]:
     """All jobs that have not ended, oldest first."""
-    return [_job(row) for row in connection.execute(_ALL_LIVE)]
+    return [_job(row) for row in _ALL_LIVE.all(connection, {})]
 
 
 def live_nonces(connection: Connection) -> set[str]:
     """Of all jobs that have not ended."""
-    return set(connection.execute(_LIVE_NONCES).scalars())
+    return {row.nonce for row in _LIVE_NONCES.all(connection, {})}
 
 
 def live_in(connection: Connection, seat: str) -> list[Job]:
     """The seat's jobs that have not ended, oldest generation first."""
-    return [_job(row) for row in connection.execute(_LIVE_IN, {"place": seat})]
+    return [_job(row) for row in _LIVE_IN.all(connection, {"place": seat})]
 
 
 def newest(connection: Connection, seat: str) -> Job | None:
     """The seat's job of the highest generation, ended or not."""
-    row = connection.execute(_NEWEST, {"place": seat}).one_or_none()
+    row = _NEWEST.first(connection, {"place": seat})
     return None if row is None else _job(row)
 
 
@@ -162,7 +165,7 @@ def ended_since(connection: Connection, nonces: set[str], at: float) -> set[str]
     return set(connection.execute(query).scalars())
 
 
-def _job(row: Row[Any]) -> Job:
+def _job(row: Iterable[Any]) -> Job:
     values: list[Any] = list(row)
     values[_STATE] = _STATES[values[_STATE]]
     return Job(*values)

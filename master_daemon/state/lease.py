@@ -15,11 +15,14 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from ligan.intervals import LEASE_STALE
 from master_daemon.state.database import Database, Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import lease
 
 _NAME = "daemon"
 _RELEASED = 0.0
 _MINE = lease.c.name == _NAME
+# FOR SHARE, where rows have locks: who takes over waits for this transaction, and this one for who takes over.
+_EPOCH = Prepared(select(lease.c.epoch).where(_MINE).with_for_update(read=True))
 
 
 class LeaseHeldError(Exception):
@@ -90,11 +93,9 @@ def guard(database: Database, epoch: int, fenced: Callable[[], None]) -> None:
 
     When it is not, `fenced` is called and FencedError raised; `fenced` must not use the database.
     """
-    # FOR SHARE, where rows have locks: who takes over waits for this transaction, and this one for who takes over.
-    query = select(lease.c.epoch).where(_MINE).with_for_update(read=True)
 
     def check(connection: Connection) -> None:
-        if connection.execute(query).scalar_one() != epoch:
+        if _EPOCH.one(connection, {}).epoch != epoch:
             fenced()
             raise FencedError
 

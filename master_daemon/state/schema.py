@@ -22,7 +22,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("session_key", String, primary_key=True),
-    Column("user", String, nullable=False, default=""),  # who asks: an address, until there are accounts
+    Column("user", String, nullable=False, default=""),  # who asks: a user's ID, or an address without accounts
     Column("created_at", Float, nullable=False),
     Column("seen_at", Float, nullable=False, index=True),
     Column("wants_backend", Boolean, nullable=False, default=False, index=True),
@@ -67,6 +67,7 @@ jobs = Table(
     Column("expected_start", Float),
     Column("relieved", Boolean, nullable=False, default=False),  # its successor is wanted now
     Column("missing_polls", Integer, nullable=False, default=0),
+    Column("protocol", Integer),  # of the messages it speaks, once it has registered
     UniqueConstraint("seat", "generation"),  # promise 2
 )
 
@@ -155,4 +156,54 @@ audit = Table(
     Column("action", String, nullable=False),
     Column("subject", String, nullable=False, index=True),
     Column("detail", Text, nullable=False),  # a JSON object
+)
+
+# Who may use the service. `subject` is the name under which `source` (local, oidc, header) knows the user.
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("name", String, nullable=False, index=True),
+    Column("role", String, nullable=False),
+    Column("password_hash", String),  # Argon2id in PHC form; NULL where the password is not ours
+    Column("disabled", Boolean, nullable=False, default=False),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float),
+    UniqueConstraint("source", "subject"),
+)
+
+# One per browser that is logged in; its ID stands in the encrypted cookie beside the session's.
+logins = Table(
+    "logins",
+    metadata,
+    Column("login_id", String, primary_key=True),
+    Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+# API tokens for scripts: only the SHA-256 of each is kept.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String, primary_key=True),
+    Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("label", String, nullable=False),
+    Column("role", String, nullable=False),  # at most; less where the user has less
+    Column("session_key", String),  # the session that its calls act in; erased ones are replaced
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+)
+
+# Whose a session is or was: GPU minutes count for the user, also after the session was erased.
+owners = Table(
+    "owners",
+    metadata,
+    Column("session_key", String, primary_key=True),
+    Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
+    Column("since", Float, nullable=False),
 )

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ligan.ids import new_id
 from ligan.problem import Problem
 from master_daemon.state.database import Transaction
-from master_daemon.state.schema import session_ids, sessions
+from master_daemon.state.prepared import Prepared
+from master_daemon.state.schema import session_ids, sessions, tasks
+from master_daemon.state.tasks import IS_OPEN
 
 _UNKNOWN = "Your session is not known here any more; reload the page."
 KEY_PREFIX = "k"
 """Of a session's key. A seat named by such a key is that session's own."""
 
-# Of every request; built once, as building a statement costs thrice as much as running it.
-_KEY = select(session_ids.c.session_key).where(session_ids.c.session_id == bindparam("id"))
-_WANTS = select(sessions.c.wants_backend).where(sessions.c.session_key == bindparam("key"))
+_KEY = Prepared(select(session_ids.c.session_key).where(session_ids.c.session_id == bindparam("id")))
+_WANTS = Prepared(select(sessions.c.wants_backend).where(sessions.c.session_key == bindparam("key")))
+_ITS_OPEN_TASKS = select(func.count()).where(tasks.c.session_key == sessions.c.session_key, IS_OPEN).scalar_subquery()
+_ASKER = Prepared(
+    select(sessions.c.session_key, sessions.c.wants_backend, _ITS_OPEN_TASKS.label("open_tasks"))
+    .join(session_ids, session_ids.c.session_key == sessions.c.session_key)
+    .where(session_ids.c.session_id == bindparam("id"))
+)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A session as one who asks for a task."""
+
+    key: str
+    wants_backend: bool
+    open_tasks: int
+    """Those it has waiting or running already."""
 
 
 def renew(transaction: Transaction, old_id: str | None, now: float, user: str = "") -> str:
@@ -33,8 +51,8 @@ def renew(transaction: Transaction, old_id: str | None, now: float, user: str = 
 
 
 def find_key(connection: Connection, session_id: str) -> str | None:
-    key: str | None = connection.execute(_KEY, {"id": session_id}).scalar_one_or_none()
-    return key
+    row = _KEY.first(connection, {"id": session_id})
+    return None if row is None else str(row.session_key)
 
 
 def key_of(connection: Connection, session_id: str) -> str:
@@ -43,6 +61,14 @@ def key_of(connection: Connection, session_id: str) -> str:
     if key is None:
         raise Problem("no-session", _UNKNOWN)
     return key
+
+
+def asker(connection: Connection, session_id: str) -> Asker:
+    """All that decides whether it may have another task. Raises Problem `no-session`."""
+    row = _ASKER.first(connection, {"id": session_id})
+    if row is None:
+        raise Problem("no-session", _UNKNOWN)
+    return Asker(*row)
 
 
 def newest_id(connection: Connection, key: str) -> str:
@@ -63,10 +89,10 @@ def want_no_backend(transaction: Transaction, key: str) -> None:
 
 def wants_backend(connection: Connection, key: str) -> bool:
     """Raises Problem `no-session` for one that was erased meanwhile."""
-    wants = connection.execute(_WANTS, {"key": key}).scalar_one_or_none()
-    if wants is None:
+    row = _WANTS.first(connection, {"key": key})
+    if row is None:
         raise Problem("no-session", _UNKNOWN)
-    return bool(wants)
+    return bool(row.wants_backend)
 
 
 def wanting(connection: Connection) -> dict[str, float]:

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from ligan.intervals import SWEEP_FOLDERS, SWEEP_ROUNDS
-from master_daemon.state import retention
+from ligan.intervals import SWEEP_FOLDERS, SWEEP_LOGS, SWEEP_ROUNDS
+from master_daemon.state import copies, jobs, retention
 from master_daemon.state.artifacts import FOLDERS, Artifacts
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.retention import Erased
 
 log = logging.getLogger(__name__)
 Forget = Callable[[list[str]], object]
+ForgetLogs = Callable[[float, Collection[str]], object]
 
 
 def _nothing(_: Transaction) -> None:
     pass
 
 
+def _no_logs(_: float, __: Collection[str]) -> None:
+    pass
+
+
 class Sweeper:
     """Keeps what `retention_s` (seconds) allows. `turn` has one caller; `erase` any thread."""
 
-    def __init__(self, database: Database, artifacts: Artifacts, retention_s: float) -> None:
+    def __init__(
+        self, database: Database, artifacts: Artifacts, retention_s: float, forget_logs: ForgetLogs = _no_logs
+    ) -> None:
+        """`forget_logs` deletes jobs' logs last written before a Unix time, but for those of these nonces."""
         self._database = database
         self._artifacts = artifacts
         self._retention_s = retention_s
+        self._forget_logs = forget_logs
+        self._logs_swept_at = float("-inf")
         self._folder = 0
         self._forget: list[Forget] = []
 
@@ -35,6 +45,8 @@ class Sweeper:
 
     def turn(self, now: float) -> None:
         """A bounded amount of work; other writers come in between."""
+        with self._database.write() as transaction:
+            copies.forget(transaction.connection, now)
         for _ in range(SWEEP_ROUNDS):
             if not self._due(now):
                 break
@@ -43,6 +55,15 @@ class Sweeper:
             self._finish(erased)
         for _ in range(SWEEP_FOLDERS):
             self._remove_orphans(now)
+        self._sweep_logs(now)
+
+    def _sweep_logs(self, now: float) -> None:
+        if 0 <= now - self._logs_swept_at < SWEEP_LOGS:
+            return
+        self._logs_swept_at = now
+        with self._database.read() as connection:
+            live = jobs.live_nonces(connection)
+        self._forget_logs(now - self._retention_s, live)
 
     def _due(self, now: float) -> bool:
         with self._database.read() as connection:

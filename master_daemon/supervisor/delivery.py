@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -14,7 +15,7 @@ from ligan.problem import Problem
 from ligan.settings import Settings
 from ligan.wire.job import Done
 from ligan.wire.task import TaskAccepted, TaskOrder
-from master_daemon.state import jobs, tasks
+from master_daemon.state import jobs, placing, reports, tasks
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.state.tasks import TakenBack
@@ -26,6 +27,14 @@ _UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready", "not-auth
 """Answers after which the order is sent again: it may have got through, and a backend takes an attempt only once. One
 that does not know our token is another job, which got the port of a backend that is no more.
 """
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What a backend has not confirmed yet, oldest first, as of one moment of the database."""
+
+    job: Job
+    orders: list[TaskOrder]
 
 
 class Delivery:
@@ -47,22 +56,23 @@ class Delivery:
 
     def place(self, transaction: Transaction, now: float, key: str | None = None) -> None:
         """Place waiting tasks, and send them once the transaction is committed."""
-        nonces = self.assign(transaction, now, key)
-        transaction.then.append(partial(self.deliver_each, nonces))
+        parcels = self.assign(transaction, now, key)
+        transaction.then.append(partial(self.deliver_each, parcels))
 
-    def assign(self, transaction: Transaction, now: float, key: str | None = None) -> set[str]:
-        """Place waiting tasks. Returns the backends to deliver to once the transaction is committed."""
-        return dispatch(transaction, self._settings, now, key)
+    def assign(self, transaction: Transaction, now: float, key: str | None = None) -> list[Parcel]:
+        """Place waiting tasks. Returns what is to be delivered once the transaction is committed."""
+        jobs_with_tasks = dispatch(transaction, self._settings, now, key)
+        return [Parcel(job, placing.to_send(transaction.connection, job.nonce)) for job in jobs_with_tasks]
 
     def deliver_all(self, now: float) -> None:
         """Place what waits, and send again, in the background, what did not get through: a backend may hang."""
         with self._database.read() as connection:
-            waits, nonces = bool(tasks.waiting(connection)), tasks.nonces_to_send(connection)
+            waits, nonces = bool(placing.waiting(connection)), placing.nonces_to_send(connection)
         if waits:
             with self._database.write() as transaction:
-                nonces += dispatch(transaction, self._settings, now)
+                nonces += [job.nonce for job in dispatch(transaction, self._settings, now)]
         if nonces and (self._round is None or self._round.done()):
-            self._round = self._later(partial(self.deliver_each, nonces))
+            self._round = self._later(partial(self._deliver_to, nonces))
 
     def note_confirmed(self) -> None:
         """Write down, all at once, which orders backends have: most have begun or ended by now, which says it too.
@@ -73,16 +83,20 @@ class Delivery:
         if not confirmed:
             return
         with self._database.read() as connection:
-            unsure = [(order, nonce) for order, nonce in confirmed.values() if tasks.awaits(connection, order, nonce)]
+            unsure = [(order, nonce) for order, nonce in confirmed.values() if placing.awaits(connection, order, nonce)]
         if unsure:
             with self._database.write() as transaction:
                 for order, nonce in unsure:
-                    tasks.sent(transaction, order, nonce)
+                    placing.sent(transaction, order, nonce)
         for attempt in confirmed:
             self._confirmed.pop(attempt, None)
 
-    def deliver_each(self, nonces: Iterable[str]) -> None:
-        """`deliver` to these backends, one after the other."""
+    def deliver_each(self, parcels: Iterable[Parcel]) -> None:
+        """`deliver` these, one after the other, right after the commit of the transaction that they come from."""
+        for parcel in parcels:
+            self.deliver(parcel.job.nonce, parcel)
+
+    def _deliver_to(self, nonces: Iterable[str]) -> None:
         for nonce in nonces:
             self.deliver(nonce)
 
@@ -91,31 +105,37 @@ class Delivery:
         with self._taking_turns:
             return self._turns.setdefault(nonce, threading.Lock())
 
-    def deliver(self, nonce: str) -> None:
+    def deliver(self, nonce: str, parcel: Parcel | None = None) -> None:
         """Send every task that the backend has not confirmed yet; stop at the first that does not get through.
 
         One thread for each backend: who finds another at it leaves the task to that one, and waits for no backend.
+        `parcel` spares the first look at the database, by who has just looked.
         """
         self._due.add(nonce)
         turn = self._turn(nonce)
         while nonce in self._due and turn.acquire(blocking=False):
             self._due.discard(nonce)  # before the look: who comes from here on is seen
             try:
-                through = self._send_all(nonce)
+                through = self._send_all(nonce, parcel)
             finally:
                 turn.release()
+            parcel = None
             if not through:
                 return
 
-    def _send_all(self, nonce: str) -> bool:
-        """Whether all that there was got through."""
+    def _send_all(self, nonce: str, parcel: Parcel | None) -> bool:
+        """Whether all that there was got through. An order that is sent twice is done once."""
         confirmed = frozenset(self._confirmed)  # before the read: what is noted meanwhile is in one of the two
+        parcel = parcel or self._look(nonce)
+        if parcel is None or not parcel.job.ready:
+            return False
+        orders = [order for order in parcel.orders if (order.task_id, order.attempt) not in confirmed]
+        return all(self._send(parcel.job, order) for order in orders)
+
+    def _look(self, nonce: str) -> Parcel | None:
         with self._database.read() as connection:
             job = jobs.find(connection, nonce)
-            orders = [one for one in tasks.to_send(connection, nonce) if (one.task_id, one.attempt) not in confirmed]
-        if job is None or not job.ready:
-            return False
-        return all(self._send(job, order) for order in orders)
+            return None if job is None else Parcel(job, placing.to_send(connection, nonce))
 
     def _send(self, job: Job, order: TaskOrder) -> bool:
         try:
@@ -125,7 +145,7 @@ class Delivery:
                 self.on_silence()
                 return False
             with self._database.write() as transaction:
-                tasks.refuse(transaction, order, job.nonce, problem.document, self._clock())
+                reports.refuse(transaction, order, job.nonce, problem.document, self._clock())
             return True
         self._confirmed[order.task_id, order.attempt] = order, job.nonce
         return True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import SecretStr
 
@@ -14,9 +14,11 @@ from ligan.intervals import ORPHAN_LEASE, ORPHAN_LEASE_LOCAL
 from ligan.settings import JobSettings, Settings
 from ligan.wire.job import Bootstrap, Role
 from ligan.wire.session import JobState
+from master_daemon.cluster.container import python_argv, weights_cache
 from master_daemon.cluster.manager import JobRequest
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import seats
+from master_daemon.weights import Weights
 
 _MODULES: dict[Role, str] = {
     "frontend": "frontend_server",
@@ -39,6 +41,11 @@ class Launcher:
         """Begins the nonce of every job of this installation: others of the same account are left alone."""
         return derive(self.secret, "installation")[:_TAG_LENGTH]
 
+    @cached_property
+    def weights(self) -> Weights:
+        """What backends load, as far as it is on this machine."""
+        return Weights(self.settings.backend.weights)
+
     def job(self, seat: str, instance_id: str, last: Job | None, now: float) -> Job:
         """The seat's next job after `last`. `instance_id` is the frontend ID, or the backend's."""
         return Job(
@@ -59,7 +66,7 @@ class Launcher:
 
     def request(self, job: Job) -> JobRequest:
         site = self.site(job.role)
-        command = (*site.prefix, site.python or sys.executable, "-m", _MODULES[job.role])
+        command = (*python_argv(self.settings, job.role, site), "-m", _MODULES[job.role])
         return JobRequest(job.nonce, job.role, command, self._bootstrap(job).model_dump_json(), site.time_limit)
 
     def site(self, role: Role) -> JobSettings:
@@ -83,6 +90,8 @@ class Launcher:
             bind_host="127.0.0.1" if local else "0.0.0.0",  # noqa: S104 (a cluster's nodes reach each other)
             engine=backend.engine,
             weights=backend.weights or None,
+            weights_files=self.weights.files() if job.role != "frontend" else {},
+            weights_cache=weights_cache(self.settings),
             device="cpu" if job.role == "cpu" else backend.device,
             orphan_lease_s=ORPHAN_LEASE_LOCAL if local else ORPHAN_LEASE,
             protocol=PROTOCOL,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
+from ligan import PROTOCOL
 from ligan.intervals import (
     COMMAND_TIMEOUT,
     CONTACT_LOST,
@@ -191,7 +192,9 @@ def started(job: Job, now: float) -> Job:
     )
 
 
-def registered(job: Job, host: str, port: int, job_id: str | None, time_limit_s: int, now: float) -> Job:
+def registered(
+    job: Job, host: str, port: int, job_id: str | None, time_limit_s: int, now: float, protocol: int = PROTOCOL
+) -> Job:
     """It called home from an address that has answered the challenge. The scheduler corrects `ends_at` later.
 
     A job that served from another address was put back and started again: what its first process had is lost.
@@ -200,7 +203,15 @@ def registered(job: Job, host: str, port: int, job_id: str | None, time_limit_s:
         return ended(job, "The cluster started it again.", now, EndCause.PREEMPTED)
     up = job if job.state in _UP else started(job, now)
     ends_at = job.ends_at or now + time_limit_s
-    return replace(up, host=host, port=port, heard_at=now, ends_at=ends_at, job_id=job.job_id or job_id)
+    known = replace(up, host=host, port=port, heard_at=now, ends_at=ends_at, job_id=job.job_id or job_id)
+    return replace(known, protocol=protocol)
+
+
+def misfit(job: Job, why: str, now: float) -> Job:
+    """It called home and cannot be understood: the nodes have another LiGAN than this host. The next one is tried after
+    a pause, as after every start in vain.
+    """
+    return ended(started(job, now), why, now, EndCause.FAILED) if job.live else job
 
 
 def ready(job: Job, now: float) -> Job:

@@ -51,7 +51,9 @@ class Lines:
         return True
 
     def drop(self, job: Job) -> None:
-        self._clients.pop((job.nonce, job.url), None)
+        line = self._clients.pop((job.nonce, job.url), None)
+        if line is not None:
+            line.close()
         self._reach.drop(job)
 
     def challenge(self, job: Job, host: str, port: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ligan.intervals import TASK_MARGIN
 from master_daemon.state.jobs import Job
-from master_daemon.state.tasks import Held, Waiting
+from master_daemon.state.placing import Held, Waiting
 from master_daemon.supervisor import seats
 
 PREFETCH = 2

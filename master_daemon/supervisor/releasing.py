@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ligan.intervals import FRONTEND_DRAIN, IDLE_WHILE_OTHERS_WAIT
+from ligan.protocol import misfit
 from ligan.settings import Settings
 from ligan.wire.session import JobState
 from master_daemon.state.jobs import Job
@@ -40,11 +41,15 @@ def _patience(situation: Situation, settings: Settings, key: str) -> float:
 
 
 def jobs_to_end(situation: Situation, settings: Settings, now: float) -> Iterator[tuple[Job, str]]:
-    """(job, why) of jobs that nothing needs: their session wants none, their seat is gone, or they have drained."""
+    """(job, why) of jobs that nothing needs: their session wants none, their seat is gone, they have drained, or this
+    daemon does not understand them.
+    """
     wanted = set(seats.wanted(settings, situation.wanting))
     for job in situation.jobs:
-        busy = job.nonce in situation.busy
-        if job.state is JobState.DRAINING:
+        busy, why = job.nonce in situation.busy, misfit(job.protocol)
+        if why:  # started by the daemon before an upgrade
+            yield job, why
+        elif job.state is JobState.DRAINING:
             if _has_drained(job, busy, now):
                 yield job, job.reason
         elif job.seat not in wanted and (seats.is_session(job.seat) or not busy):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from master_daemon.state import jobs, sessions, tasks
+from master_daemon.state import jobs, placing, sessions, tasks
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import seats
 from master_daemon.supervisor.views import without_backend
@@ -51,5 +51,5 @@ def read(connection: Connection) -> Situation:
         wanting=wanting,
         queue=without_backend(wanting, live),
         open_tasks=tasks.open_counts(connection),
-        busy=tasks.busy(connection),
+        busy=placing.busy(connection),
     )

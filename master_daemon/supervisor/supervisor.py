@@ -171,7 +171,7 @@ class Supervisor:
         """
         with self._database.write() as transaction:
             if not sessions.wants_backend(transaction.connection, key):
-                admission.check(transaction.connection, self._settings, key)
+                admission.check(transaction.connection, self._settings, key, now)
                 sessions.want_backend(transaction, key, now)
                 if self._settings.backend.mode == "per-session":
                     self._filling.seat(transaction, key, now)

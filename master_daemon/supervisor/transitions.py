@@ -10,7 +10,7 @@ from ligan.problem import Problem, ProblemDocument
 from ligan.wire.session import JobState
 from master_daemon.cluster.reasons import EndCause
 from master_daemon.observe import logs
-from master_daemon.state import audit, jobs, sessions, tasks
+from master_daemon.state import audit, jobs, placing, sessions, tasks
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import lifecycle, seats
@@ -86,14 +86,14 @@ class Transitions:
             self._delivery.place(transaction, now, job.seat if seats.is_session(job.seat) else None)
 
     def _drains(self, transaction: Transaction, job: Job, now: float) -> None:
-        taken_back = tasks.take_back(transaction, job.nonce, now)
+        taken_back = placing.take_back(transaction, job.nonce, now)
         if taken_back:
             transaction.then.append(lambda: self._delivery.recall(taken_back))
             self._delivery.place(transaction, now)
 
     def _is_over(self, transaction: Transaction, job: Job, now: float) -> None:
         problem = _lost(job)
-        tasks.lose(transaction, job.nonce, problem, job.cause not in _NO_RETRY, now)
+        placing.lose(transaction, job.nonce, problem, job.cause not in _NO_RETRY, now)
         if seats.gives_up(job) and not jobs.live_in(transaction.connection, job.seat):
             sessions.want_no_backend(transaction, job.seat)
         tasks.fail_unwanted(transaction, problem, now)

@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from ligan.identity import derive
 
 NAME = "ligan_session"
+_SECURE_NAME = f"__Host-{NAME}"
+"""Under TLS: a browser takes it from this very host only, and from TLS only (RFC 6265bis, section 4.1.3.2)."""
 _KEPT = 4096
 """Cookies whose meaning is remembered: a page sends its own with every request, and it never expires by itself."""
 
@@ -22,12 +24,17 @@ class SessionCookie:
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._open = lru_cache(_KEPT)(self._decrypt)
 
-    def seal(self, session_id: str) -> str:
-        return self._fernet.encrypt(session_id.encode()).decode()
+    def seal(self, session_id: str, login_id: str = "") -> str:
+        return self._fernet.encrypt(f"{session_id} {login_id}".strip().encode()).decode()
 
     def open(self, value: str | None) -> str | None:
         """The session ID, or None when there is no cookie or it is not ours."""
-        return self._open(value) if value else None
+        return self.open_both(value)[0] or None
+
+    def open_both(self, value: str | None) -> tuple[str, str]:
+        """(session ID, login ID), each empty where there is none."""
+        session_id, _, login_id = ((self._open(value) if value else None) or "").partition(" ")
+        return session_id, login_id
 
     def _decrypt(self, value: str) -> str | None:
         try:
@@ -36,11 +43,16 @@ class SessionCookie:
             return None
 
 
-def clear_cookie() -> str:
+def name_of(secure: bool) -> str:
+    """Name of the session's cookie."""
+    return _SECURE_NAME if secure else NAME
+
+
+def clear_cookie(secure: bool = False) -> str:
     """Value of the Set-Cookie header after which the browser has it no longer."""
-    return f"{NAME}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    return f"{set_cookie('', secure)}; Max-Age=0"
 
 
 def set_cookie(value: str, secure: bool) -> str:
     """Value of the Set-Cookie header (RFC 6265): for this browser session, out of reach of scripts and other sites."""
-    return f"{NAME}={value}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+    return f"{name_of(secure)}={value}; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")

@@ -1,208 +1,178 @@
-"""The public port: an asyncio server that knows sessions, carries tunnel and events, and thinks nothing itself."""
+"""The public port: knows sessions, says which way each request goes, and thinks nothing itself."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
 
-from aiohttp import ClientSession, web
-
+from ligan.intervals import MAX_BODY
 from ligan.problem import Problem
-from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
+from ligan.web.guard import FRONTEND_HEADER, PRIVATE_PREFIX, SESSION_HEADER, TOKEN_HEADER, bearer
+from ligan.web.http.answer import Answer
+from ligan.web.http.fields import Fields
+from ligan.web.http.head import AnswerHead, RequestHead
+from ligan.web.http.passed import Carried
+from ligan.web.http.route import Address, File, Pass, Route
+from master_daemon.accounts import pending
+from master_daemon.accounts.caller import CALLER_HEADER, By, Caller, Refusal, written
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
+from master_daemon.api.express import Express
+from master_daemon.api.login import PENDING_HEADER
 from master_daemon.api.public import SEND_HEADER
 from master_daemon.parts import Parts
-from master_daemon.state import sessions
-from master_daemon.state.trouble import storage_problem
-from master_daemon.tunnel import proxy
-from master_daemon.tunnel.cookie import NAME, SessionCookie, set_cookie
+from master_daemon.state.jobs import Job
+from master_daemon.tunnel.cookie import set_cookie
+from master_daemon.tunnel.destination import Destination, destination_of
 from master_daemon.tunnel.hub import Hub
+from master_daemon.tunnel.refused import refused
 from master_daemon.tunnel.stream import stream
 
-log = logging.getLogger(__name__)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-# What the daemon's own API answers; everything else is the frontend's (the catch-all).
-_OWN = (
-    "/api/v1/session",
-    "/api/v1/start-of-interaction",
-    "/docs{_:.*}",
-    "/{_:[a-z-]+-api-docs}{rest:(/.*)?}",
+ALWAYS: Fields = (
+    (b"server", b"LiGAN"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+        b"frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'",
+    ),
 )
-_OPERATORS = ("/metrics", "/operator{rest:(/.*)?}", "/api/v1/admin/{rest:.*}")
-"""The daemon's own too, for whoever holds the operator's token; a session has no part in it."""
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-    "frame-ancestors 'none'; base-uri 'self'",
-}
-_KEPT_KEYS = 4096
-"""Session IDs whose key is remembered; every load of the page makes a new one."""
-_COOKIE = web.RequestKey("cookie", str)
-_BEGUN = web.RequestKey("begun", bool)
-_STARTING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
+"""What every answer says, unless it says otherwise itself."""
+_NOT_CARRIED = frozenset({b"cookie", b"authorization"})
+"""Not the other servers' business: they are told the session, or the caller, in a header of ours."""
+_NO_VISIT = frozenset({Destination.EVENTS, Destination.OPERATOR, Destination.ACCOUNT})
+"""Requests by which nobody shows that they use their backend; an open stream says so itself."""
+_PNG: Fields = ((b"content-type", b"image/png"), (b"cache-control", b"private, max-age=3600, immutable"))
+_STARTING = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>LiGAN is starting</title></head><body><h1>LiGAN is starting</h1>
 <p>The web server is on its way; this page reloads by itself.</p></body></html>"""
+_TOKEN = TOKEN_HEADER.lower().encode()
+_SEND = SEND_HEADER.lower().encode()
+_ACCOUNT_BODY = 64 * 1024
+"""Bytes of a login form or an order about an account."""
 
 
 class Gateway:
-    """Routes of the public port. `api_url` is where the daemon's own Flask API listens."""
+    """Routes of the public port. `api` is where the daemon's own Flask API listens."""
 
-    def __init__(self, parts: Parts, hub: Hub, api_url: str) -> None:
+    def __init__(self, parts: Parts, hub: Hub, api: Address) -> None:
         self._parts = parts
         self._hub = hub
-        self._api_url = api_url
-        self._cookie = SessionCookie(parts.secret)
-        self._keys: dict[str, str] = {}
-        self._client: ClientSession | None = None
+        self._api = api
+        self._authenticator = parts.accounts.authenticator
+        private = self._authenticator.private_headers
+        self._carried = Carried(_NOT_CARRIED | private, private=PRIVATE_PREFIX.encode())
+        self._express = Express(parts)
+        self._proven = (("", ""), b"")
+        self._shown = _line(GATEWAY_HEADER, gateway_token(parts.secret))
+        self._routes: dict[Destination, Callable[[RequestHead, Caller], Route | Awaitable[Route]]] = {
+            Destination.START: self._start,
+            Destination.EVENTS: self._events,
+            Destination.IMAGE: self._image,
+            Destination.OWN: self._own,
+            Destination.ACCOUNT: self._account,
+            Destination.OPERATOR: self._operator,
+            Destination.FRONTEND: self._frontend,
+        }
 
-    def app(self) -> web.Application:
-        app = web.Application(middlewares=[_problems], client_max_size=0)
-        app.cleanup_ctx.append(self._connected)
-        app.router.add_get("/", self._page)
-        app.router.add_get("/api/v1/events", self._events)
-        app.router.add_get("/api/v1/images/{image_id}", self._image)
-        for path in _OWN:
-            app.router.add_route("*", path, self._own)
-        for path in _OPERATORS:
-            app.router.add_route("*", path, self._operator)
-        app.router.add_route("*", "/{path:.*}", self._frontend)
-        app.on_response_prepare.append(_secure)
-        return app
+    def route(self, head: RequestHead) -> Route | Awaitable[Route]:
+        """Synchronous for a caller who is known. Raises Problem."""
+        caller = self._authenticator.known(head, self._parts.now())
+        return self._when_known(head) if caller is None else self._admit(head, caller)
 
-    def forget(self, keys: Collection[str]) -> None:
-        """These sessions are no more."""
-        self._keys = {session_id: key for session_id, key in self._keys.items() if key not in keys}
+    async def _when_known(self, head: RequestHead) -> Route:
+        caller = await asyncio.to_thread(self._authenticator.who, head, self._parts.now())
+        route = self._admit(head, caller)
+        return await route if isinstance(route, Awaitable) else route
 
-    async def _connected(self, _app: web.Application) -> AsyncIterator[None]:
-        self._client = proxy.connect()
-        yield
-        await self._client.close()
+    def _admit(self, head: RequestHead, caller: Caller | Refusal) -> Route | Awaitable[Route]:
+        if isinstance(caller, Refusal):
+            return refused(head, caller)
+        destination = destination_of(head)
+        if caller.session_key and destination not in _NO_VISIT:
+            self._parts.presence.touch(caller.session_key, self._parts.now())
+        return self._routes[destination](head, caller)
 
-    # Handlers ------------------------------------------------------------------------------------------------------
+    # The ways ------------------------------------------------------------------------------------------------------
 
-    async def _page(self, request: web.Request) -> web.StreamResponse:
+    async def _start(self, head: RequestHead, caller: Caller) -> Route:
         """The start page: every load gets a session ID of its own, which inherits what the last one had."""
-        old_id = self._cookie.open(request.cookies.get(NAME))
-        session_id = await asyncio.to_thread(self._renew, old_id, request.remote or "")
-        request[_COOKIE] = self._cookie.seal(session_id)
-        return await self._frontend(request)
+        if caller.by is By.TOKEN:
+            return self._frontend(head, caller)
+        sealed = await asyncio.to_thread(self._parts.accounts.open_page, caller, self._parts.now())
+        cookie = set_cookie(sealed, caller.secure)
+        return self._frontend(head, caller, ((b"set-cookie", cookie.encode()),))
 
-    def _renew(self, old_id: str | None, address: str) -> str:
-        """`address` stands for the user; behind another proxy all have the same."""
-        with self._parts.database.write() as transaction:
-            return sessions.renew(transaction, old_id, self._parts.now(), address)
+    def _events(self, head: RequestHead, caller: Caller) -> Route:
+        if not caller.session_key:
+            raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+        return stream(self._parts, self._hub, caller.session_key, head.get(b"last-event-id") or "")
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        session_id = self._session_id(request)
-        return await stream(request, self._parts, self._hub, await self._key(session_id))
+    def _image(self, _head: RequestHead, caller: Caller) -> Route:
+        return self._to_api(caller, self._artifact)
 
-    async def _image(self, request: web.Request) -> web.StreamResponse:
-        async with await proxy.call(request, self._http, self._api_url, await self._own_headers(request)) as answer:
-            sha256 = answer.headers.get(SEND_HEADER)
-            if sha256 is None:
-                return await proxy.relay(request, answer)
-        headers = {"Content-Type": "image/png", "Cache-Control": "private, max-age=3600, immutable"}
-        return web.FileResponse(self._parts.artifacts.path(sha256), headers=headers)
+    def _artifact(self, answer: AnswerHead) -> File | None:
+        """No byte of an image passes Flask, which says only which it is."""
+        sha256 = answer.get(_SEND)
+        return None if sha256 is None else File(self._parts.artifacts.path(sha256), _PNG)
 
-    async def _own(self, request: web.Request) -> web.StreamResponse:
-        return await proxy.forward(request, self._http, self._api_url, await self._own_headers(request))
+    def _own(self, head: RequestHead, caller: Caller) -> Route:
+        return self._express.public(head, caller.session_id or None) or self._to_api(caller)
 
-    async def _operator(self, request: web.Request) -> web.StreamResponse:
-        given = request.headers.get(TOKEN_HEADER, "")
-        headers = {GATEWAY_HEADER: gateway_token(self._parts.secret), TOKEN_HEADER: given}
-        return await proxy.forward(request, self._http, self._api_url, headers)
+    def _to_api(self, caller: Caller, instead: Callable[[AnswerHead], File | None] | None = None) -> Pass:
+        ours = self._shown + _told(caller.session_id) + _told_who(caller)
+        return Pass(self._api, self._carried, MAX_BODY, ours, instead=instead)
 
-    async def _frontend(self, request: web.Request) -> web.StreamResponse:
+    def _account(self, head: RequestHead, caller: Caller) -> Route:
+        begun = _line(PENDING_HEADER, head.cookie(pending.name_of(caller.secure)) or "")
+        return Pass(self._api, self._carried, _ACCOUNT_BODY, self._shown + _told_who(caller) + begun)
+
+    def _operator(self, head: RequestHead, caller: Caller) -> Route:
+        given = "" if caller.by is By.TOKEN else head.get(_TOKEN) or ""
+        ours = self._shown + _told_who(caller) + _line(TOKEN_HEADER, given)
+        return Pass(self._api, self._carried, MAX_BODY, ours)
+
+    def _frontend(self, head: RequestHead, caller: Caller, answer_fields: Fields = ()) -> Route:
         job = self._parts.supervisor.frontend
         if job is None or not job.ready:
-            return _not_ready(request)
-        headers = {
-            TOKEN_HEADER: bearer(self._parts.launcher.token(job)),
-            FRONTEND_HEADER: job.instance_id,
-            **await self._session_headers(request),
-        }
-        try:
-            return await proxy.forward(request, self._http, self._parts.lines.url(job), headers)
-        except Problem as problem:
-            if problem.slug == "unreachable":
-                self._parts.supervisor.hint()
-            raise
+            return _not_ready(head, answer_fields)
+        ours = self._proof(job) + _told(caller.session_id)
+        to = _address(self._parts.lines.url(job))
+        return Pass(to, self._carried, MAX_BODY, ours, answer_fields, on_unreachable=self._parts.supervisor.hint)
 
-    # What they need ------------------------------------------------------------------------------------------------
-
-    @property
-    def _http(self) -> ClientSession:
-        assert self._client is not None  # noqa: S101 (made before the first request)
-        return self._client
-
-    async def _own_headers(self, request: web.Request) -> dict[str, str]:
-        token = gateway_token(self._parts.secret)
-        return {GATEWAY_HEADER: token, **await self._session_headers(request)}
-
-    async def _session_headers(self, request: web.Request) -> dict[str, str]:
-        session_id = self._cookie.open(request.cookies.get(NAME))
-        if session_id is None:
-            return {}
-        try:
-            key = await self._key(session_id)
-        except Problem:
-            return {}  # a cookie that outlived its session is as good as none: the start page gives a new one
-        self._parts.presence.touch(key, self._parts.now())
-        return {SESSION_HEADER: session_id}
-
-    def _session_id(self, request: web.Request) -> str:
-        session_id = self._cookie.open(request.cookies.get(NAME))
-        if session_id is None:
-            raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
-        return session_id
-
-    async def _key(self, session_id: str) -> str:
-        """The session's key, which never changes once it is issued. Raises Problem `no-session`."""
-        key = self._keys.pop(session_id, "") or await asyncio.to_thread(self._read_key, session_id)
-        self._keys[session_id] = key  # last: the most recently used
-        if len(self._keys) > _KEPT_KEYS:
-            del self._keys[next(iter(self._keys))]
-        return key
-
-    def _read_key(self, session_id: str) -> str:
-        with self._parts.database.read() as connection:
-            return sessions.key_of(connection, session_id)
+    def _proof(self, job: Job) -> bytes:
+        """What the frontend believes; its token is derived once, and not for every request."""
+        known = (job.nonce, job.instance_id)
+        if self._proven[0] != known:
+            token = bearer(self._parts.launcher.token(job))
+            self._proven = known, _line(TOKEN_HEADER, token) + _line(FRONTEND_HEADER, job.instance_id)
+        return self._proven[1]
 
 
-def _not_ready(request: web.Request) -> web.StreamResponse:
-    if "text/html" in request.headers.get("Accept", ""):
-        return web.Response(text=_STARTING, status=503, content_type="text/html", headers={"Retry-After": "1"})
+def _told(session_id: str) -> bytes:
+    return _line(SESSION_HEADER, session_id) if session_id else b""
+
+
+@lru_cache(4096)
+def _told_who(caller: Caller) -> bytes:
+    return _line(CALLER_HEADER, written(caller))
+
+
+def _line(name: str, value: str) -> bytes:
+    """A header line of ours."""
+    return f"{name.lower()}: {value}\r\n".encode("latin-1")
+
+
+def _not_ready(head: RequestHead, fields: Fields) -> Route:
+    if "text/html" in (head.get(b"accept") or ""):
+        html = (b"content-type", b"text/html; charset=utf-8")
+        return Answer(503, _STARTING, (html, (b"retry-after", b"1"), *fields))
     raise Problem("frontend-not-ready", "The web server is starting or changing places; try again in a moment.")
 
 
-@web.middleware
-async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return proxy.problem_response(problem.document)
-    except web.HTTPNotFound:
-        return proxy.problem_response(Problem("not-found", "There is nothing at this address.").document)
-    except web.HTTPException:
-        raise
-    except (ConnectionError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        known = storage_problem(error)
-        log.log(logging.WARNING if known else logging.ERROR, "a request failed at the gateway", exc_info=error)
-        if _BEGUN in request:  # a second answer would look like the rest of the first; a cut connection does not
-            raise ConnectionResetError("the answer broke off") from error
-        fault = Problem("internal-error", "This is a fault of the service, not yours; try again.")
-        return proxy.problem_response((known or fault).document)
-
-
-async def _secure(request: web.Request, response: web.StreamResponse) -> None:
-    request[_BEGUN] = True
-    for name, value in _SECURITY.items():
-        response.headers.setdefault(name, value)
-    response.headers["Server"] = "LiGAN"
-    if _COOKIE in request:  # as a header: at this point aiohttp has written its own cookies already
-        response.headers.add("Set-Cookie", set_cookie(request[_COOKIE], request.secure))
+@lru_cache(64)
+def _address(url: str) -> Address:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 80

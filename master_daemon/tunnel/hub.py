@@ -1,50 +1,91 @@
-"""The event hub: what a transaction stored goes to every open stream of its session."""
+"""The event hub: what a transaction stored goes to every open stream of its session, straight to its connection."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Collection
+from typing import Protocol
 
-from ligan.intervals import SSE_BACKLOG
+from ligan.intervals import SSE_KEEPALIVE
 from master_daemon.state.database import StoredEvent
 
-Queue = asyncio.Queue[StoredEvent | None]
-"""Events of one stream in order; None ends it."""
+_LOOKS = 10
+"""Looks for silent streams within SSE_KEEPALIVE."""
+
+
+class Page(Protocol):
+    """One open stream."""
+
+    spoke_at: float
+    """When it was last sent something, in seconds of the loop's clock."""
+
+    def tell(self, number: int, framed: bytes) -> None:
+        """An event, with its number, as it goes over the wire."""
+        ...
+
+    def keep_alive(self) -> None:
+        """Break the silence."""
+        ...
+
+    def end(self) -> None:
+        """Whoever reads it must come again, and show who it is."""
+        ...
 
 
 class Hub:
     """Streams by session. `publish` may be called from any thread; the rest belongs to the gateway's loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._streams: defaultdict[str, set[Queue]] = defaultdict(set)
+        self.loop = loop
+        self._pages: defaultdict[str, set[Page]] = defaultdict(set)
+        self._looking: asyncio.TimerHandle | None = None
 
     def publish(self, events: list[StoredEvent]) -> None:
         """Hand stored events on; they keep their order."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._spread, list(events))
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._spread, list(events))
 
     def _spread(self, events: list[StoredEvent]) -> None:
+        now = self.loop.time()
         for event in events:
-            for queue in list(self._streams.get(event.session_key, ())):
-                if queue.full():
-                    self._end(event.session_key, queue)
-                else:
-                    queue.put_nowait(event)
+            pages = self._pages.get(event.session_key)
+            if pages:
+                framed = frame(event)
+                for page in list(pages):
+                    page.spoke_at = now
+                    page.tell(event.id, framed)
 
-    def _end(self, session_key: str, queue: Queue) -> None:
-        """A page that does not read must not fill the memory; when it comes back it gets what it missed."""
-        self.close(session_key, queue)
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
+    def open(self, session_key: str, page: Page) -> None:
+        page.spoke_at = self.loop.time()
+        self._pages[session_key].add(page)
+        if self._looking is None:
+            self._look()
 
-    def open(self, session_key: str) -> Queue:
-        queue: Queue = asyncio.Queue(SSE_BACKLOG)
-        self._streams[session_key].add(queue)
-        return queue
+    def close(self, session_key: str, page: Page) -> None:
+        self._pages[session_key].discard(page)
+        if not self._pages[session_key]:
+            del self._pages[session_key]
 
-    def close(self, session_key: str, queue: Queue) -> None:
-        self._streams[session_key].discard(queue)
-        if not self._streams[session_key]:
-            del self._streams[session_key]
+    def end(self, session_keys: Collection[str]) -> None:
+        """End the streams of these sessions."""
+        for key in session_keys:
+            for page in list(self._pages.get(key, ())):
+                page.end()
+
+    def _look(self) -> None:
+        """One timer for all; none while there is no stream."""
+        self._looking = None
+        now = self.loop.time()
+        pause = SSE_KEEPALIVE / _LOOKS
+        for page in [page for pages in self._pages.values() for page in pages]:
+            if now - page.spoke_at >= SSE_KEEPALIVE - pause:
+                page.spoke_at = now
+                page.keep_alive()
+        if self._pages:
+            self._looking = self.loop.call_later(pause, self._look)
+
+
+def frame(event: StoredEvent) -> bytes:
+    """One event on the wire (Server-Sent Events). Its data is JSON on one line, so that it needs no splitting."""
+    return f"id: {event.id}\nevent: {event.name}\ndata: {event.data}\n\n".encode()

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 import skimage.data
@@ -11,6 +13,7 @@ from backend_container import png
 from backend_container.models.loader import WEIGHTS
 from ligan.ids import new_id
 from ligan.problem import Problem
+from ligan.web.guard import TOKEN_HEADER, bearer
 from ligan.wire.image import Face, ImageRef, Look, Origin
 from ligan.wire.job import Done
 from ligan.wire.task import TaskAccepted, Tasks
@@ -81,6 +84,22 @@ def test_a_backend_registers_works_and_ends_on_sigterm(daemon, start):
     code, log = end(process)
     assert code == 0
     assert daemon.token not in log
+
+
+def test_a_backend_that_may_go_answers_first(daemon, start):
+    process = start(engine="fake")
+    daemon.wait_for("on-ready")
+    with closing(HTTPConnection("127.0.0.1", daemon.named("register")[0]["port"], timeout=20)) as line:
+        line.putrequest("POST", "/tasks")
+        for name, value in {TOKEN_HEADER: bearer(daemon.token), "Content-Length": "2"}.items():
+            line.putheader(name, value)
+        line.endheaders(b"{")
+        assert daemon.backend.post("/leave", Done(), Done)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        line.send(b"}")
+        assert line.getresponse().status == 422
+    assert end(process)[0] == 0
 
 
 def test_a_cancelled_task_leaves_the_backend_at_work(daemon, start):

@@ -14,7 +14,7 @@ class Line:
 
     def __init__(self, **trouble):
         self.trouble = {"/" + path.replace("_", "-"): list(problems) for path, problems in trouble.items()}
-        self.sent = []
+        self.sent, self.threads = [], []
         self.open = threading.Event()
         self.open.set()
 
@@ -26,6 +26,7 @@ class Line:
         self._take(path.partition("/artifacts")[1] + "/" + body.decode())
 
     def _take(self, path):
+        self.threads.append(threading.current_thread())
         self.open.wait()
         problems = self.trouble.get(path)
         if problems:
@@ -114,3 +115,82 @@ def test_draining_says_when_it_was_not_enough():
     assert not reporter.drain(0.01)
     line.open.set()
     assert reporter.drain(20)
+
+
+def test_a_report_whose_turn_it_is_goes_out_on_the_callers_own_thread():
+    line = Line()
+    reporter = Reporter(line, 30)
+    reporter.send(report("/on-result"))
+    assert line.sent == ["/on-result"]
+    assert line.threads == [threading.current_thread()]
+
+
+def test_it_takes_the_place_of_what_lingers():
+    line = Line()
+    reporter = Reporter(line, 30)
+    reporter.post(lingering("/begun", 20))
+    reporter.send(report("/on-result", "a"))
+    assert reporter.drain(0)
+    assert line.sent == ["/on-result"]
+    reporter.post(report("/next"))
+    assert reporter.drain(20)
+    assert line.sent == ["/on-result", "/next"]
+
+
+def test_it_waits_behind_others_and_so_does_its_caller_not():
+    line = Line()
+    line.open.clear()
+    reporter = Reporter(line, 30)
+    reporter.post(report("/first"))
+    wait_until(lambda: line.threads, "the first report is on its way")
+    reporter.send(report("/second"))
+    reporter.send(report("/third"))
+    line.open.set()
+    assert reporter.drain(20)
+    assert line.sent == ["/first", "/second", "/third"]
+    assert threading.current_thread() not in line.threads
+
+
+def test_artifacts_are_not_for_the_callers_thread():
+    line = Line()
+    reporter = Reporter(line, 30)
+    reporter.send(report("/on-result", a="one"))
+    assert reporter.drain(20)
+    assert line.sent == ["/artifacts/one", "/on-result"]
+    assert threading.current_thread() not in line.threads
+
+
+def test_what_did_not_get_through_is_sent_again_before_all_others():
+    line = Line(on_result=[AWAY, AWAY, AWAY])
+    reporter = Reporter(line, 30)
+    reporter.send(report("/on-result"))
+    assert line.threads == [threading.current_thread()]
+    reporter.send(report("/on-error"))
+    assert reporter.drain(20)
+    assert line.sent == ["/on-result", "/on-error"]
+    assert line.threads.count(threading.current_thread()) == 1
+
+
+def test_what_is_refused_is_dropped_there_too(caplog):
+    line = Line(on_result=[Problem("stale-report", "no")])
+    reporter = Reporter(line, 30)
+    caplog.set_level("INFO")
+    reporter.send(report("/on-result"))
+    assert reporter.drain(0)
+    assert [record.getMessage() for record in caplog.records] == ["/on-result was dropped: stale-report: no"]
+
+
+def test_posts_meanwhile_wait_for_the_callers_call():
+    line = Line()
+    line.open.clear()
+    reporter = Reporter(line, 30)
+    caller = threading.Thread(target=reporter.send, args=(report("/on-result"),))
+    caller.start()
+    wait_until(lambda: line.threads, "the caller's call")
+    reporter.post(report("/next"))
+    assert not reporter.drain(0.05)
+    assert line.threads == [caller]
+    line.open.set()
+    assert reporter.drain(20)
+    caller.join(20)
+    assert line.sent == ["/on-result", "/next"]

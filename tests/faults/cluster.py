@@ -15,10 +15,7 @@ from master_daemon.cluster.job_name import nonce_of
 from tests.cluster_fixture import SlurmCluster
 from tests.faults.count import SeenJob
 from tests.faults.daemon import ROOT, ligan_argv
-
-Table = Mapping[str, Mapping[str, object]]
-"""Sections of a site file."""
-
+from tests.site_file import Table, on_cluster
 
 _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED")
 """Not COMPLETING: where slurmctld was away at a job's end, it keeps that for a minute although no process is left."""
@@ -104,13 +101,7 @@ class RealCluster:
         self._watching.start()
 
     def site(self) -> Table:
-        *prefix, python = self._python
-        node = {"prefix": prefix, "python": python}
-        return {
-            "daemon": {"resource_manager": "slurm_cli", "cluster_host": self.slurm.login_address},
-            "frontend": {"partition": "cpu", "time_limit": 1200, **node},
-            "backend": {"partition": "gpu", "gres": "gpu:1", "time_limit": 1200, "engine": "fake", **node},
-        }
+        return on_cluster(self.slurm)
 
     def ligan(self) -> Sequence[str]:
         return self.slurm.user_argv(

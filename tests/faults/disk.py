@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.faults.real import UnavailableError
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A new folder that is one, for as long as the block runs. Raises UnavailableError for anybody but root."""
+    mount_small_disk(folder, megabytes)
+    try:
+        yield folder
+    finally:
+        unmount(folder)
 
 
 def mount_small_disk(folder: Path, megabytes: int) -> None:

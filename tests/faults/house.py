@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -13,13 +12,14 @@ from pathlib import Path
 from ligan.wire.task import TaskState
 from master_daemon.cluster.fake_slurm.job import Job
 from tests.faults import count, processes
-from tests.faults.cluster import Cluster, FakeCluster, RealCluster, Table
+from tests.faults.cluster import Cluster, FakeCluster, RealCluster
 from tests.faults.count import Seat, SeenJob
 from tests.faults.daemon import DaemonProcess
 from tests.faults.disk import mount_small_disk, unmount
 from tests.faults.ledger import Ledger, Row
 from tests.faults.person import TROUBLE, Person
 from tests.faults.processes import after_fence, pids_in, read, wait_for
+from tests.site_file import Table, write_site
 
 RECOVER_TIMEOUT = 150.0
 SETTLE_TIMEOUT = 120.0
@@ -44,8 +44,8 @@ class House:
         self.folder = folder
         self.cluster = cluster
         self._disk_mb = int(str(settings.get("harness", {}).get("disk_mb", 0)))
-        site = folder / "site.toml"
-        site.write_text(_toml(_merged(cluster.site(), settings)))
+        ours = {name: section for name, section in settings.items() if name != "harness"}
+        site = write_site(folder / "site.toml", cluster.site(), ours)
         self.daemon = DaemonProcess(
             site, folder / "state", folder / "daemon.log", cluster.ligan(), cluster.environment()
         )
@@ -254,14 +254,3 @@ class House:
             unmount(self.daemon.state_dir)
         for pid in pids_in(self.folder):
             os.kill(pid, 9)
-
-
-def _merged(site: Table, settings: Table) -> Table:
-    return {name: {**site[name], **settings.get(name, {})} for name in site}
-
-
-def _toml(table: Table) -> str:
-    return "".join(
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-        for section, values in table.items()
-    )

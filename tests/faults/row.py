@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.faults.cluster import Table
 from tests.faults.house import House
+from tests.site_file import Table
 
 Kind = Literal["fake", "real"]
 LONG = 1.0

@@ -12,7 +12,6 @@ from ligan.problem import Problem
 from ligan.web.app import problem_response, reply
 from ligan.wire.image import Face, FaceState, Upload
 from ligan.wire.job import Done
-from ligan.wire.task import Task, TaskCreated, Tasks, TaskState
 from tests.ligan.stub import stub_app
 
 
@@ -28,11 +27,6 @@ class StubDaemon:
         app.before_request(self._note)
         app.add_url_rule("/cluster/v1/artifacts/<sha256>", view_func=self._put, methods=["PUT"])
         app.add_url_rule("/cluster/v1/images", view_func=self._image, methods=["POST"])
-        app.add_url_rule(
-            "/cluster/v1/tasks", view_func=lambda: reply(_created(), 202), methods=["POST"], endpoint="new"
-        )
-        app.add_url_rule("/cluster/v1/tasks", view_func=lambda: reply(Tasks(tasks=[])), endpoint="all")
-        app.add_url_rule("/cluster/v1/tasks/<task_id>", view_func=_one, methods=["GET", "DELETE"])
         return app
 
     def _note(self) -> Response | None:
@@ -48,11 +42,3 @@ class StubDaemon:
         size = request.get_json()
         face = Face(state=FaceState.PENDING)
         return reply(Upload(image_id=new_id("i"), width=size["width"], height=size["height"], face=face), 201)
-
-
-def _created() -> TaskCreated:
-    return TaskCreated(task_id=new_id("t"))
-
-
-def _one(task_id: str) -> Response:
-    return reply(Task(task_id=task_id, kind="noop", params={}, state=TaskState.QUEUED, progress=0))

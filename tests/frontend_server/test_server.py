@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from ligan.ids import new_id
 from ligan.intervals import MAX_BODY
 from ligan.problem import MEDIA_TYPE, ProblemDocument
 from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
@@ -38,10 +37,6 @@ def upload(page: FlaskClient, **fields: Any) -> TestResponse:
 
 def a_file(body: bytes = b"", name: str = "me.jpg") -> tuple[io.BytesIO, str]:
     return io.BytesIO(body or encode(quarters(), "JPEG")), name
-
-
-def submit(page: FlaskClient, body: str | bytes, content_type: str = "application/json") -> TestResponse:
-    return page.post("/api/v1/tasks", data=body, content_type=content_type)
 
 
 # Uploads -----------------------------------------------------------------------------------------------------------
@@ -126,129 +121,7 @@ def test_the_daemons_refusal_is_passed_on(page: FlaskClient, daemon: StubDaemon,
     assert (document.slug, document.detail) == (slug, "The daemon says no.")
 
 
-# Tasks -------------------------------------------------------------------------------------------------------------
-
-
-def image() -> str:
-    return new_id("i")
-
-
-GOOD: list[dict[str, Any]] = [
-    {"kind": "noop"},
-    {"kind": "noop", "params": {"seconds": 0.5}},
-    {"kind": "random", "params": {"count": 1, "seed": 4294967295}},
-    {"kind": "similar", "params": {"image": image(), "page": 1, "count": 16, "seed": 0}},
-    {"kind": "interpolate", "params": {"image_a": image(), "image_b": image(), "count": 2}},
-]
-
-
-@pytest.mark.parametrize("task", GOOD, ids=lambda task: str(task["kind"]))
-def test_a_task_goes_to_the_daemon(page: FlaskClient, daemon: StubDaemon, task: dict[str, Any]) -> None:
-    assert submit(page, json.dumps(task)).status_code == 202
-    ((method, path, message),) = daemon.asked
-    assert (method, path, message) == ("POST", "/tasks", {"params": {}, **task, "session_id": SESSION_ID})
-
-
-@pytest.mark.parametrize(
-    ("kind", "params", "place"),
-    [
-        ("similar", {}, "params"),
-        ("similar", {"image": 3}, "image"),
-        ("similar", {"image": None}, "image"),
-        ("similar", {"image": "i-1"}, "image"),
-        ("similar", {"image": "../../etc/passwd"}, "image"),
-        ("similar", {"image": image(), "page": 0}, "page"),
-        ("similar", {"image": image(), "count": 65}, "count"),
-        ("similar", {"image": image(), "count": "16"}, "count"),
-        ("similar", {"image": image(), "count": True}, "count"),
-        ("similar", {"image": image(), "count": 1.5}, "count"),
-        ("similar", {"image": image(), "seed": -1}, "seed"),
-        ("similar", {"image": image(), "seed": 10**400}, "seed"),
-        ("similar", {"image": image(), "more": 1}, "params"),
-        ("interpolate", {"image_a": image()}, "params"),
-        ("interpolate", {"image_a": image(), "image_b": [image()]}, "image_b"),
-        ("interpolate", {"image_a": image(), "image_b": image(), "count": 1}, "count"),
-        ("random", {"count": 0}, "count"),
-        ("random", {"image": image()}, "params"),
-        ("noop", {"seconds": -0.1}, "seconds"),
-        ("noop", {"seconds": "1"}, "seconds"),
-        ("noop", {"seconds": [[[1]]]}, "seconds"),
-        ("noop", {"\ud800": 1}, "params"),
-    ],
-)
-def test_parameters_that_are_not_valid(
-    page: FlaskClient, daemon: StubDaemon, kind: str, params: dict[str, Any], place: str
-) -> None:
-    document = check(submit(page, json.dumps({"kind": kind, "params": params})), 422, "invalid-parameters")
-    assert [finding["where"] for finding in (document.model_extra or {})["errors"]] == [place]
-    assert document.detail.startswith(f"{place}: ")
-    assert daemon.asked == []
-
-
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_json_has_not(page: FlaskClient, daemon: StubDaemon, number: str) -> None:
-    # Python reads them, and NaN passes every minimum and maximum.
-    check(submit(page, f'{{"kind": "noop", "params": {{"seconds": {number}}}}}'), 422, "invalid-parameters")
-    assert daemon.asked == []
-
-
-def test_an_unknown_kind_lists_the_ones_that_pages_offer(page: FlaskClient, kinds: TaskKinds) -> None:
-    detail = check(submit(page, '{"kind": "similr"}'), 404, "unknown-task-kind").detail
-    offered = [kind.kind for kind in kinds.kinds if not kind.hidden]
-    assert "'similr'" in detail
-    assert ", ".join(offered) in detail
-    assert "noop" not in detail
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"[]", b"[1]", b"1", b"null", b'"text"', b'{"params": {}}', b'{"kind": 1}', b'{"kind": null}',
-     b'{"kind": "noop", "params": []}', b'{"kind": "noop", "more": 1}', b'{"kind": "' + b"x" * 65 + b'"}',
-     b'{"kind": "\xff"}', b'{"kind": "\\ud800"}', b'{"kind": "noop"} x', b'{"kind": ' + b"9" * 5000 + b"}",
-     b"[" * 800 + b"]" * 800, b'{"kind": "noop", "params": {"seconds": ' + b"[" * 900 + b"]" * 900 + b"}}"],
-    ids=lambda body: body[:24].decode(errors="replace"),
-)  # fmt: skip
-def test_a_body_that_is_no_task(page: FlaskClient, daemon: StubDaemon, body: bytes) -> None:
-    document = check(submit(page, body), 422, "invalid-parameters")
-    assert len(document.model_dump_json()) < 4000
-    assert daemon.asked == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"[" * 10_000 + b"]" * 10_000, b'{"kind": "noop", "params": {"a": ' + b"[" * 100_000, b'{"a":' * 10_000],
-    ids=["array", "parameter", "object"],
-)
-def test_ten_thousand_brackets(page: FlaskClient, daemon: StubDaemon, body: bytes) -> None:
-    check(submit(page, body), 400, "malformed-request")
-    assert daemon.asked == []
-
-
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"])
-def test_another_content_type_is_told_the_right_one(page: FlaskClient, content_type: str) -> None:
-    detail = check(submit(page, '{"kind": "noop"}', content_type), 422, "invalid-parameters").detail
-    assert "Content-Type: application/json" in detail
-
-
-def test_findings_are_not_longer_than_the_request(page: FlaskClient) -> None:
-    params = {str(number): "x" * 1000 for number in range(1000)}
-    response = submit(page, json.dumps({"kind": "random", "params": {**params, "seed": "x" * 100_000}}))
-    check(response, 422, "invalid-parameters")
-    assert len(response.data) < 4000
-
-
-def test_task_calls_carry_the_session(page: FlaskClient, daemon: StubDaemon) -> None:
-    task_id = new_id("t")
-    answers = [page.get("/api/v1/tasks"), page.get(f"/api/v1/tasks/{task_id}"), page.delete(f"/api/v1/tasks/{task_id}")]
-    assert [answer.status_code for answer in answers] == [200, 200, 202]
-    assert {json.dumps(message) for _, _, message in daemon.asked} == {json.dumps({"session_id": SESSION_ID})}
-
-
-@pytest.mark.parametrize("task_id", ["x", "t-1", "t-" + "0" * 23, "..%2f..%2fkinds", "%00", "t-" + "0" * 22 + "%0a"])
-def test_a_task_id_that_is_none_never_reaches_the_daemon(page: FlaskClient, daemon: StubDaemon, task_id: str) -> None:
-    assert page.get(f"/api/v1/tasks/{task_id}").status_code in (404, 422)
-    assert page.delete(f"/api/v1/tasks/{task_id}").status_code in (404, 405, 422)
-    assert daemon.asked == []
+# Kinds of tasks ---------------------------------------------------------------------------------------------------
 
 
 def test_the_kinds_are_the_registrys(page: FlaskClient, kinds: TaskKinds) -> None:
@@ -257,11 +130,6 @@ def test_the_kinds_are_the_registrys(page: FlaskClient, kinds: TaskKinds) -> Non
 
 def test_without_a_session_nothing_is_taken(page: FlaskClient, daemon: StubDaemon) -> None:
     nobody = {SESSION_HEADER: ""}
-    task_id = new_id("t")
-    check(page.get("/api/v1/tasks", headers=nobody), 401, "no-session")
-    check(page.get(f"/api/v1/tasks/{task_id}", headers=nobody), 401, "no-session")
-    check(page.delete(f"/api/v1/tasks/{task_id}", headers=nobody), 401, "no-session")
-    check(page.post("/api/v1/tasks", json={"kind": "noop"}, headers=nobody), 401, "no-session")
     check(page.post("/api/v1/uploads", data={"file": a_file()}, headers=nobody), 401, "no-session")
     assert daemon.asked == []
 
@@ -315,7 +183,7 @@ def test_no_way_out_of_the_static_folder(page: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("PUT", "/api/v1/tasks"), ("POST", "/"), ("GET", "/api/v1/uploads"), ("TRACE", "/")]
+    ("method", "path"), [("PUT", "/api/v1/tasks/kinds"), ("POST", "/"), ("GET", "/api/v1/uploads"), ("TRACE", "/")]
 )
 def test_methods_that_are_not_taken(page: FlaskClient, method: str, path: str) -> None:
     response = page.open(path, method=method)

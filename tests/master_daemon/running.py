@@ -18,7 +18,7 @@ import requests
 from flask import Flask, Response, request, stream_with_context
 
 from ligan.job import Home
-from ligan.settings import DaemonSettings, Settings
+from ligan.settings import AccountSettings, DaemonSettings, LimitSettings, Settings
 from ligan.web.app import make_app, reply
 from ligan.web.client import Client
 from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, TOKEN_HEADER, bearer
@@ -31,6 +31,8 @@ from master_daemon.daemon import Daemon, new_event_loop
 from master_daemon.state import jobs, sessions
 from master_daemon.state.jobs import Job
 from tests.ligan.stub import wait_until
+
+_NO_ACCOUNTS, _LIMITS = AccountSettings(), LimitSettings()
 
 
 @dataclass
@@ -55,12 +57,20 @@ class Played:
 class House:
     """The daemon, its port, and its cluster."""
 
-    def __init__(self, state_dir: Path, **daemon: Any) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        accounts: AccountSettings = _NO_ACCOUNTS,
+        limits: LimitSettings = _LIMITS,
+        **daemon: Any,
+    ) -> None:
         self.manager = FakeManager(time.time)
         self.loop = new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.daemon = Daemon(Settings(daemon=DaemonSettings(port=0, **daemon)), state_dir, self.manager)
+        settings = Settings(daemon=DaemonSettings(port=0, **daemon), accounts=accounts, limits=limits)
+        self.daemon = Daemon(settings, state_dir, self.manager)
         self._wait(self.daemon.start())
         self._servers: list[Server] = []
 
@@ -82,6 +92,12 @@ class House:
     @property
     def cluster_url(self) -> str:
         return self.daemon.parts.launcher.daemon_url
+
+    @property
+    def flask_url(self) -> str:
+        """Where the Flask application itself listens, behind both ports."""
+        assert self.daemon.front is not None
+        return f"http://127.0.0.1:{self.daemon.front.flask_port}"
 
     def bootstrap(self, nonce: str) -> Bootstrap:
         wait_until(lambda: self._submitted(nonce), f"the submission of {nonce}")
@@ -125,6 +141,11 @@ class House:
         browser.trust_env = False
         browser.get(self.url + "/").raise_for_status()
         return browser
+
+    def line(self, browser: requests.Session) -> Client:
+        """The page's own calls of the public API, as messages."""
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        return Client(self.url + "/api/v1", {"Cookie": cookies})
 
     def session_of(self, browser: requests.Session) -> dict[str, Any]:
         answer: dict[str, Any] = browser.get(self.url + "/api/v1/session").json()
@@ -247,7 +268,7 @@ class Stream:
 
 @contextmanager
 def house_in(state_dir: Path, **daemon: Any) -> Iterator[House]:
-    """`daemon`: settings of its section."""
+    """`daemon`: settings of its section; `accounts` and `limits`: those sections."""
     house = House(state_dir, **daemon)
     yield house
     house.close()

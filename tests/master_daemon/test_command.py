@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -10,10 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
-from aiohttp.http_exceptions import BadHttpMessage
 
-from master_daemon.command import _is_ours
 from tests.system.running import ROOT, ligan_up
 
 
@@ -65,16 +61,3 @@ def test_what_is_written_is_the_users_alone(tmp_path: Path) -> None:
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert files
         assert [path.name for path in files if path.stat().st_mode & 0o077] == []
-
-
-@pytest.mark.parametrize(
-    ("error", "ours"), [(BadHttpMessage("garbled"), False), (ConnectionResetError(), False), (KeyError("x"), True)]
-)
-def test_only_our_own_faults_are_logged(error: Exception, ours: bool) -> None:
-    exc_info = (type(error), error, None)
-    record = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, "Error handling request", (), exc_info)
-    assert _is_ours(record) is ours
-
-
-def test_a_plain_record_is_logged() -> None:
-    assert _is_ours(logging.makeLogRecord({"msg": "hello"}))

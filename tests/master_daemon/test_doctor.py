@@ -182,6 +182,19 @@ def test_a_site_without_slurm_is_well(call: Callable[..., int], capsys: pytest.C
     assert "engine        fake" in capsys.readouterr().out
 
 
+def test_the_engine_is_sought_where_a_local_job_would_find_it(
+    call: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "elsewhere" / "backend_container"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "check.py").write_text("print('an engine of its own')")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.chdir(tmp_path)  # of `python -m` the folder that it is called in comes first
+    assert call('[daemon]\nport = 0\n[backend]\nengine = "fake"\n') == 0
+    assert "an engine of its own" in capsys.readouterr().out
+
+
 def test_an_engine_that_cannot_be_loaded_fails(call: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert call('[daemon]\nport = 0\n[backend]\nengine = "stylegan9"\n', "--json") == 1
     found = [finding for finding in json.loads(capsys.readouterr().out) if finding["health"] != "ok"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,26 +10,19 @@ import pytest
 import requests
 
 from ligan.problem import MEDIA_TYPE, Problem
+from tests.faults.disk import fill, small_disk
+from tests.faults.real import UnavailableError
 from tests.master_daemon.running import House, Played, house_in
 
 
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for some megabytes."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(tmp_path)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small file system cannot be mounted here: needs root")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-def fill(state_dir: Path) -> Path:
-    """Take what room is left, to the last page."""
-    filler = state_dir / "filler"
-    with filler.open("wb", buffering=0) as file:
-        while room := os.statvfs(state_dir).f_bavail * os.statvfs(state_dir).f_frsize:
-            file.write(bytes(room))
-    return filler
+    try:
+        with small_disk(tmp_path / "disk", 4) as folder:
+            yield folder
+    except UnavailableError as error:
+        pytest.skip(str(error))
 
 
 def put(frontend: Played, body: bytes) -> None:
@@ -51,7 +42,8 @@ def test_both_edges_say_it_and_recover(state_dir: Path) -> None:
     with house_in(state_dir) as house:
         frontend = house.frontend()
         page = house.page()
-        filler = fill(state_dir)
+        filler = state_dir / "filler"
+        fill(filler)
         with pytest.raises(Problem) as raised:
             put(frontend, b"x" * 100_000)
         assert (raised.value.slug, raised.value.status) == ("storage-full", 507)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+_PATIENCE_MS = 20_000
+"""Playwright's own 5 s are short on a busy machine; a page that is right is seen at once all the same."""
 # Without these Chromium calls home, which a closed network answers with long waits.
 _QUIET = (
     "--no-sandbox",
@@ -43,6 +45,7 @@ def find_chromium() -> str:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     path = find_chromium()
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
         yield browser

@@ -35,7 +35,11 @@ class System:
 
 @contextmanager
 def ligan_up(
-    state_dir: Path, *arguments: str, command: Sequence[str] = (), environment: dict[str, str] | None = None
+    state_dir: Path,
+    *arguments: str,
+    command: Sequence[str] = (),
+    environment: dict[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[System]:
     """Run `ligan up` until the block ends. `command` replaces this interpreter's own `ligan`."""
     argv = [
@@ -52,7 +56,7 @@ def ligan_up(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**os.environ, **(environment or {})},
-        cwd=ROOT,
+        cwd=cwd,
         start_new_session=True,
     )
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 import subprocess
@@ -25,6 +24,7 @@ from tests.faults.cluster import RealCluster
 from tests.faults.count import SeenJob
 from tests.faults.person import TROUBLE, Person
 from tests.ligan.stub import wait_until
+from tests.site_file import write_site
 from tests.system.running import System, ligan_up
 
 WAIT = 60.0
@@ -159,9 +159,7 @@ def on_slurm(cluster: SlurmCluster, **sections: Mapping[str, object]) -> Iterato
     shutil.chown(folder, USER, USER)
     real = RealCluster(cluster, folder)
     try:
-        site = folder / "site.toml"
-        site.write_text(_site(real.site(), sections))
-        site.chmod(0o644)
+        site = write_site(folder / "site.toml", real.site(), sections)
         with ligan_up(folder / "state", "--config", str(site), command=real.ligan()) as system:
             yield SlurmHouse(system, real)
         wait_until(lambda: all(job.ended for job in real.jobs()), "Ctrl-C has to cancel every job")
@@ -214,11 +212,3 @@ def refusal(slug: str, problem: Problem) -> Problem:
 def slurm(*argv: str) -> str:
     """A Slurm command's output, called by root as an administrator would. Raises CalledProcessError."""
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
-
-
-def _site(needed: Mapping[str, Mapping[str, object]], wanted: Mapping[str, Mapping[str, object]]) -> str:
-    merged = {name: {**needed.get(name, {}), **wanted.get(name, {})} for name in {**needed, **wanted}}
-    return "".join(
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-        for section, values in merged.items()
-    )

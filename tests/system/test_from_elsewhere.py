@@ -14,36 +14,12 @@ from ligan.page import Page
 from ligan.wire.task import TaskState
 from tests.cluster_fixture import USER, SlurmCluster
 from tests.ligan.stub import wait_until
+from tests.site_file import Table, on_cluster, write_site
 from tests.system.running import System, ligan_up
 
 _NAMESPACE, _LINK = "ligan-elsewhere", "lg-elsewhere"
 _GATEWAY, _HOST = "10.77.1.1", "10.77.1.2"  # beside the cluster's own network, 10.77.0.0/24
-_SITE = """
-[daemon]
-host = "{host}"
-resource_manager = "slurm_cli"
-cluster_host = "{login.host}"
-log_dir = "{folder}/logs on the login node"
-
-[ssh]
-host = "{login.host}"
-port = {login.port}
-key = "{key}"
-known_hosts = "{known_hosts}"
-
-[frontend]
-partition = "cpu"
-time_limit = "00:20:00"
-python = "{python}"
-prefix = {prefix}
-
-[backend]
-partition = "gpu"
-gres = "gpu:1"
-time_limit = "00:10:00"
-python = "{python}"
-prefix = {prefix}
-"""
+_SAID = {"X-Remote-User": "alice"}  # other machines can reach that address: without accounts the daemon would not start
 
 
 @pytest.fixture
@@ -74,14 +50,14 @@ def test_the_main_job_runs_through_ssh_and_outlives_a_restart_of_sshd(
     slurm_cluster: SlurmCluster, user_folder: Path, photo: bytes, elsewhere: tuple[str, ...]
 ) -> None:
     *environment, python = slurm_cluster.user_python()
-    site = _site_file(slurm_cluster, user_folder, python, environment)
+    site = _site_file(slurm_cluster, user_folder)
     # No local Slurm command may help out
     argv = slurm_cluster.user_argv(*environment, "SLURM_CONF=/nowhere", python, "-m", "ligan")
     for node in slurm_cluster.nodes:
         connect = ("timeout", "5", "bash", "-c", f"exec 3<>/dev/tcp/{node}/6818")
         assert b"unreachable" in subprocess.run([*elsewhere, *connect], capture_output=True).stderr
     with ligan_up(user_folder / "state", "--config", str(site), command=(*elsewhere, *argv)) as system:
-        page = Page(system.url)
+        page = Page(system.url, headers=_SAID)
         assert page.wait_ready().backend.generation == 1
         upload = page.upload(photo)
         _generate(page, upload.image_id)
@@ -100,27 +76,21 @@ def test_the_main_job_runs_through_ssh_and_outlives_a_restart_of_sshd(
     assert not _jobs(slurm_cluster), "Ctrl-C has to cancel the jobs, through SSH too"
 
 
-def _site_file(cluster: SlurmCluster, folder: Path, python: str, prefix: list[str]) -> Path:
-    assert cluster.ssh.key is not None
-    for name, path in (("key", cluster.ssh.key), ("known_hosts", cluster.ssh.known_hosts)):
+def _site_file(cluster: SlurmCluster, folder: Path) -> Path:
+    login = cluster.ssh
+    assert login.key is not None
+    for name, path in (("key", login.key), ("known_hosts", login.known_hosts)):
         shutil.copy(path, folder / name)
         (folder / name).chmod(0o600)
         shutil.chown(folder / name, USER, USER)
-    words = "[" + ", ".join(f'"{word}"' for word in prefix) + "]"
-    site = folder / "site.toml"
-    site.write_text(
-        _SITE.format(
-            host=_HOST,
-            login=cluster.ssh,
-            folder=folder,
-            key=folder / "key",
-            known_hosts=folder / "known_hosts",
-            python=python,
-            prefix=words,
-        )
-    )
-    site.chmod(0o644)
-    return site
+    files = {name: str(folder / name) for name in ("key", "known_hosts")}
+    elsewhere: Table = {
+        "daemon": {"host": _HOST, "cluster_host": login.host, "log_dir": f"{folder}/logs on the login node"},
+        "accounts": {"mode": "header", "trusted_proxies": [_GATEWAY]},
+        "ssh": {"host": login.host, "port": login.port, **files},
+        "backend": {"engine": "appearance"},
+    }
+    return write_site(folder / "site.toml", on_cluster(cluster), elsewhere)
 
 
 def _generate(page: Page, image_id: str) -> None:
@@ -133,7 +103,7 @@ def _generate(page: Page, image_id: str) -> None:
 def _status(system: System) -> int:
     with requests.Session() as client:
         client.trust_env = False
-        return client.get(system.url, timeout=20).status_code
+        return client.get(system.url, headers=_SAID, timeout=20).status_code
 
 
 def _jobs(cluster: SlurmCluster) -> dict[str, str]:

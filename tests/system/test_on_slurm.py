@@ -12,45 +12,23 @@ from ligan.page import Page
 from ligan.wire.image import FaceState
 from ligan.wire.task import TaskState
 from tests.cluster_fixture import SlurmCluster
+from tests.site_file import Table, on_cluster, write_site
 from tests.system.running import ligan_up
 
-_SITE = """
-[daemon]
-resource_manager = "{manager}"
-cluster_host = "{login}"
-
-[slurm_rest]
-url = "{rest}"
-
-[frontend]
-partition = "cpu"
-time_limit = "00:20:00"
-python = "{python}"
-prefix = {prefix}
-
-[backend]
-partition = "gpu"
-gres = "gpu:1"
-cpus = 2
-time_limit = "00:10:00"
-python = "{python}"
-prefix = {prefix}
-"""
+_SITE: Table = {
+    "frontend": {"time_limit": "00:20:00"},
+    "backend": {"cpus": 2, "time_limit": "00:10:00", "engine": "appearance"},
+}
 
 
 @pytest.mark.parametrize("manager", ["slurm_cli", "slurm_rest"])
 def test_the_main_job_runs_on_other_hosts(
     slurm_cluster: SlurmCluster, user_folder: Path, photo: bytes, manager: str
 ) -> None:
-    rest = slurm_cluster.rest_url if manager == "slurm_rest" else ""
-    *environment, python = slurm_cluster.user_python()
-    prefix = "[" + ", ".join(f'"{word}"' for word in environment) + "]"
-    site = user_folder / "site.toml"
-    site.write_text(
-        _SITE.format(manager=manager, rest=rest, login=slurm_cluster.login_address, python=python, prefix=prefix)
-    )
-    site.chmod(0o644)
-    command = slurm_cluster.user_argv(*environment, python, "-m", "ligan")
+    rest = {"slurm_rest": {"url": slurm_cluster.rest_url}} if manager == "slurm_rest" else {}
+    managed: Table = {"daemon": {"resource_manager": manager}, **rest}
+    site = write_site(user_folder / "site.toml", on_cluster(slurm_cluster), _SITE, managed)
+    command = slurm_cluster.user_argv(*slurm_cluster.user_python(), "-m", "ligan")
     with ligan_up(user_folder / "state", "--config", str(site), command=command) as system:
         page = Page(system.url)
         session = page.wait_ready()

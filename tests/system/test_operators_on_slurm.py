@@ -13,28 +13,9 @@ from ligan.page import Page
 from ligan.wire.admin import AdminJobs, Explanation, Status
 from ligan.wire.task import TaskState
 from tests.cluster_fixture import SlurmCluster
+from tests.ligan.stub import wait_until
+from tests.site_file import on_cluster, write_site
 from tests.system.running import ligan_up
-
-_SITE = """
-[daemon]
-resource_manager = "slurm_cli"
-cluster_host = "{login}"
-log_format = "json"
-
-[frontend]
-partition = "cpu"
-time_limit = "00:20:00"
-python = "{python}"
-prefix = {prefix}
-
-[backend]
-partition = "gpu"
-gres = "gpu:1"
-engine = "fake"
-time_limit = "00:10:00"
-python = "{python}"
-prefix = {prefix}
-"""
 
 
 def samples(url: str, name: str) -> dict[str, float]:
@@ -44,12 +25,8 @@ def samples(url: str, name: str) -> dict[str, float]:
 
 
 def test_what_operators_are_told(slurm_cluster: SlurmCluster, user_folder: Path) -> None:
-    *environment, python = slurm_cluster.user_python()
-    prefix = "[" + ", ".join(f'"{word}"' for word in environment) + "]"
-    site = user_folder / "site.toml"
-    site.write_text(_SITE.format(login=slurm_cluster.login_address, python=python, prefix=prefix))
-    site.chmod(0o644)
-    ligan = slurm_cluster.user_argv(*environment, python, "-m", "ligan")
+    site = write_site(user_folder / "site.toml", on_cluster(slurm_cluster), {"daemon": {"log_format": "json"}})
+    ligan = slurm_cluster.user_argv(*slurm_cluster.user_python(), "-m", "ligan")
     state_dir = user_folder / "state"
 
     def ask(*words: str) -> str:
@@ -76,6 +53,11 @@ def test_what_operators_are_told(slurm_cluster: SlurmCluster, user_folder: Path)
         assert calls['command="squeue"'] >= 1
         assert samples(system.url, "ligan_submits_total")['outcome="accepted"'] == 2
         assert samples(system.url, "process_resident_memory_bytes")[""] < 150 * 2**20
+        page.http.delete(f"{page.url}/api/v1/session", timeout=20).raise_for_status()
+        left = ("squeue", "--me", "--noheader", f"--jobs={jobs['backend'].job_id}", "--states=PD,R,CG", "--format=%i")
+        wait_until(lambda: not slurm_cluster.run_as_user(*left).strip(), "the end of a job that nobody needs")
+        later = samples(system.url, "ligan_scheduler_calls_total")
+        assert later['command="scancel"'] == calls['command="scancel"'], "it went by itself"
         token = slurm_cluster.run_as_user("cat", str(state_dir / "operator-token")).strip()
         system.interrupt()
         assert system.process.stdout is not None

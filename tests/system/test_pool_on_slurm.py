@@ -11,6 +11,7 @@ from ligan.page import Page
 from ligan.problem import Problem
 from ligan.wire.task import TaskState
 from tests.cluster_fixture import SlurmCluster
+from tests.ligan.stub import wait_until
 from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm, refusal
 
 _TASKS = 6
@@ -36,9 +37,14 @@ def pool(slurm_cluster: SlurmCluster, photo: bytes) -> Iterator[Pool]:
         for page in pages:
             page.wait_ready()
         guests = [Guest(page, page.upload(photo).image_id, []) for page in pages]
+        both = ["READY"] * 2
+        wait_until(lambda: [row.state for row in house.rows("backend")] == both, "the second backend, too", WAIT)
+        held = [guest.page.submit("count", steps=4, seconds=0.25) for guest in guests]  # one for each backend, and more
         for number in range(_TASKS):
             for guest in guests:
                 guest.tasks.append(guest.page.submit("similar", image=guest.photo_id, count=2, seed=number))
+        for guest, task_id in zip(guests, held, strict=True):
+            guest.tasks.append(task_id)
         yield Pool(house, guests)
 
 

@@ -1,6 +1,6 @@
 /** The service's public API. Every function throws ProblemError; an aborted call throws the browser's AbortError. */
-import { ProblemError, readProblem, retryAfter, unreachable } from "./problem";
-import type { NewTask, Session, Task, TaskKind, Upload } from "./wire";
+import { ProblemError, loginAddress, readProblem, retryAfter, unreachable } from "./problem";
+import type { Account, NewTask, Session, Task, TaskKind, Upload } from "./wire";
 
 const BASE = "/api/v1";
 export const EVENTS_URL = `${BASE}/events`;
@@ -13,7 +13,10 @@ async function call<T>(method: string, path: string, init: RequestInit = {}): Pr
   });
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok) {
-    throw new ProblemError(readProblem(response.status, body), retryAfter(response.headers.get("Retry-After"), Date.now()));
+    const problem = readProblem(response.status, body);
+    const login = loginAddress(problem, "/");
+    if (login) location.assign(login); // the login has ended; all that was done is kept
+    throw new ProblemError(problem, retryAfter(response.headers.get("Retry-After"), Date.now()));
   }
   return body as T;
 }
@@ -24,6 +27,8 @@ const json = (body: unknown): RequestInit => ({
 });
 
 export const readSession = () => call<Session>("GET", "/session");
+export const readAccount = () => call<Account>("GET", "/account");
+export const logOut = () => call<unknown>("POST", "/account/logout", json({}));
 export const eraseSession = () => call<unknown>("DELETE", "/session");
 export const startInteraction = () => call<Session>("POST", "/start-of-interaction", json({}));
 export const readKinds = async () => (await call<{ kinds: TaskKind[] }>("GET", "/tasks/kinds")).kinds;

@@ -1,5 +1,6 @@
 import { createApp } from "vue";
 import App from "./App.vue";
+import { watchAccount } from "./account";
 import { greet } from "./erasure";
 import { open } from "./store";
 import "./theme.scss";
@@ -12,3 +13,4 @@ dark.addEventListener("change", setTheme);
 createApp(App).mount("#app");
 open();
 greet();
+watchAccount();

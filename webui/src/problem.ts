@@ -13,6 +13,8 @@ export interface Problem {
   height?: number;
   /** The image that the problem is about, where the service says so. */
   image_id?: string;
+  /** Of `not-logged-in`: where a person logs in. */
+  login?: string;
 }
 
 const PREFIX = "urn:ligan:problem:";
@@ -35,6 +37,12 @@ const own = (kind: string, status: number, title: string, detail: string): Probl
 
 export const unreachable = (): Problem =>
   own("unreachable", 0, "The service cannot be reached", "Check your network connection, then try again.");
+
+/** Where to log in first, and come back from to `path`; null for any other problem. */
+export function loginAddress(problem: Problem, path: string): string | null {
+  if (slug(problem) !== "not-logged-in" || !problem.login?.startsWith("/")) return null;
+  return `${problem.login}?next=${encodeURIComponent(path)}`;
+}
 
 /** The problem that an answer carries; one of the page's own when the answer is no problem document. */
 export function readProblem(status: number, body: unknown): Problem {

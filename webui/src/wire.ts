@@ -24,6 +24,22 @@ export interface Session {
   backend: Backend;
 }
 
+export interface Limit {
+  used: number;
+  /** 0: none. */
+  limit: number;
+}
+
+export interface Account {
+  mode: "none" | "local" | "oidc" | "header";
+  /** Empty where there are no accounts. */
+  name: string;
+  role: "user" | "developer" | "operator";
+  /** What the page should say about who can come in. */
+  notice: string;
+  limits: { sessions: Limit; open_tasks: Limit; gpu_minutes_day: Limit; gpu_minutes_month: Limit } | null;
+}
+
 export interface Box {
   left: number;
   top: number;

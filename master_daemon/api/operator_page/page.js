@@ -9,8 +9,14 @@ let draining = false;
 
 class Refused extends Error {}
 
+async function isOperator() {
+  const answer = await fetch("/api/v1/account", { cache: "no-store" }).catch(() => null);
+  return answer?.ok ? (await answer.json()).role === "operator" : false;
+}
+
 async function ask(path, body) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` };
+  const token = sessionStorage.getItem(KEY); // without one the browser's login counts
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const options = body ? { method: "POST", body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } } : { headers };
   const answer = await fetch(`/api/v1/admin/${path}`, { ...options, cache: "no-store" });
   if (answer.status === 403) throw new Refused();
@@ -181,14 +187,15 @@ async function turn() {
     enter(true);
     show(status, jobs.jobs);
   } catch (error) {
-    if (error instanceof Refused) return leave("This is not the operator token of this daemon.");
+    if (error instanceof Refused) return leave(sessionStorage.getItem(KEY) ? "This is not the operator token of this daemon." : "You are not logged in as an operator any more.");
     set(at("connection"), "No answer from the daemon; what is shown may be old.");
   }
   timer = setTimeout(turn, PERIOD);
 }
 
 function enter(on) {
-  at("board").hidden = at("leave").hidden = !on;
+  at("board").hidden = !on;
+  at("leave").hidden = !on || !sessionStorage.getItem(KEY);
   at("entry").hidden = on;
 }
 
@@ -223,8 +230,8 @@ async function act(deed) {
   try {
     await deed();
   } catch (error) {
-    set(at("connection"), error instanceof Refused ? "The token was refused." : error.message);
+    set(at("connection"), error instanceof Refused ? "The daemon refused it." : error.message);
   }
 }
 
-sessionStorage.getItem(KEY) ? turn() : leave();
+sessionStorage.getItem(KEY) || (await isOperator()) ? turn() : leave();

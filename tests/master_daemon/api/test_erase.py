@@ -12,7 +12,7 @@ from ligan.problem import Problem
 from ligan.wire.image import NewImage, Upload
 from ligan.wire.job import Done, Heartbeat, ReportedImage, ReportedResult
 from ligan.wire.session import JobState
-from ligan.wire.task import SessionTask, TaskCreated
+from ligan.wire.task import NewTask, TaskCreated
 from master_daemon.state.schema import metadata
 from master_daemon.tunnel.cookie import NAME
 from tests.ligan.stub import wait_until
@@ -27,9 +27,8 @@ def store(job: Played, body: bytes) -> str:
     return sha256
 
 
-def new_task(frontend: Played, session_id: str) -> str:
-    new = SessionTask(session_id=session_id, kind="noop", params={})
-    return frontend.cluster().post("/tasks", new, TaskCreated).task_id
+def new_task(house: House, browser: requests.Session) -> str:
+    return house.line(browser).post("/tasks", NewTask(kind="noop"), TaskCreated).task_id
 
 
 def rows_of(house: House, key: str) -> set[str]:
@@ -52,7 +51,7 @@ def test_nothing_is_left(house: House, frontend: Played, browser: requests.Sessi
     photo, face = store(frontend, PHOTO), store(backend, FACE)
     new = NewImage(session_id=session_id, sha256=photo, width=9, height=9)
     frontend.cluster().post("/images", new, Upload)
-    done, running = new_task(frontend, session_id), new_task(frontend, session_id)
+    done, running = new_task(house, browser), new_task(house, browser)
     image = ReportedImage(sha256=face, width=9, height=9)
     backend.cluster().post("/on-result", ReportedResult(task_id=done, attempt=1, images=[image]), Done)
     assert rows_of(house, key) == {"sessions", "session_ids", "images", "tasks", "events"}

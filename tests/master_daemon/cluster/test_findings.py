@@ -105,6 +105,9 @@ def test_a_partition(answer: str, limit: int, health: Health, said: str) -> None
         ("gpu:a100:2", "gpu:a100:4(S:0-1),gpu:v100:1\n", Health.OK),
         ("gpu:v100:2", "gpu:a100:4(S:0-1),gpu:v100:1\n", Health.FAILED),
         ("gpu:9", "gpu:2\n", Health.FAILED),
+        ("gpu:a100-sxm:1", "gpu:a100-sxm:4\n", Health.OK),
+        ("gpu:a100-pcie:1", "gpu:a100-sxm:4\n", Health.FAILED),
+        ("gpu:1g.10gb:1", "gpu:1g.10gb:7(S:0)\n", Health.OK),
         ("gpu:1", "(null)\n", Health.FAILED),
         ("gpu:1", "", Health.FAILED),
         ("gpu 1", "gpu:2\n", Health.WARNING),
@@ -112,6 +115,13 @@ def test_a_partition(answer: str, limit: int, health: Health, said: str) -> None
 )
 def test_generic_resources(gres: str, answer: str, health: Health) -> None:
     assert findings.generic_resources("backend", SITE.model_copy(update={"gres": gres}), answer).health is health
+
+
+@pytest.mark.parametrize(("name", "said"), [("gpuu", "Did you mean gpu?"), ("gup_fast", "Did you mean gpu_fast?")])
+def test_a_mistyped_partition_is_recognised(name: str, said: str) -> None:
+    site = SITE.model_copy(update={"partition": name})
+    assert said in findings.partition("backend", site, "", ["cpu", "gpu", "gpu_fast"]).advice
+    assert "mean" not in findings.partition("backend", site, "", ["main"]).advice
 
 
 def test_a_dry_run_tells_when_the_job_would_start() -> None:

@@ -152,6 +152,8 @@ def test_the_record_of_a_refused_try_is_no_job() -> None:
 
 @pytest.fixture
 def site(slurm_cluster: SlurmCluster, tmp_path: Path) -> Iterator[SlurmSite]:
+    completing = ("squeue", "--noheader", "--states=COMPLETING", "--format=%i")
+    wait_until("the GPUs of jobs that have ended", lambda: not run(completing).stdout)
     yield SlurmSite(tmp_path, {"backend": "gpu"}, gres={"backend": "gpu:1"}, memory={"backend": "100M"})
     for line in run(("squeue", "--me", "--noheader", "--format=%i %j")).stdout.splitlines():
         job_id, name = line.split(maxsplit=1)
@@ -174,13 +176,14 @@ def test_srun_starts_jobs_while_there_is_room_and_sbatch_queues_the_rest(site: S
 
 
 _DAEMON = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.manager import JobRequest
 from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
 site = SlurmSite(Path(sys.argv[1]), {"backend": "gpu"}, gres={"backend": "gpu:1"}, memory={"backend": "100M"})
 wanted = JobRequest(sys.argv[2], "backend", ("sh", "-c", "cat; exec sleep 600"), "hello\\n", 600)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup(1)
 print(SlurmCliManager(site, immediate={"backend": Immediate()}).submit(wanted), flush=True)
 time.sleep(600)
 """
@@ -232,7 +235,7 @@ def test_where_srun_is_killed_its_job_is_seen_to_end(site: SlurmSite, number: si
 def test_a_controller_without_an_answer_leaves_no_job_behind(
     slurm_cluster: SlurmCluster, site: SlurmSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "COMMAND_TIMEOUT", 1.0)
+    monkeypatch.setattr(module, "COMMAND_TIMEOUT", 3.0)  # on a busy machine srun needs a while to ask at all
     manager, wanted = SlurmCliManager(site, immediate={"backend": Immediate()}), request()
     controller = slurm_cluster.controller_pid
     os.kill(controller, signal.SIGSTOP)

@@ -6,12 +6,13 @@ LIGAN_RECORD=1 pytest tests/master_daemon/cluster/test_job_script.py
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from master_daemon.cluster.job_script import free_delimiter, render_job_script
+from master_daemon.cluster.job_script import directive_word, free_delimiter, render_job_script
 from master_daemon.cluster.manager import JobRequest, SubmitRefusedError
 from master_daemon.cluster.site import SlurmSite
 
@@ -82,6 +83,17 @@ def test_the_server_replaces_the_shell() -> None:
     assert run_with_bash(JobRequest("n", "backend", show_parent, "", 60)) == plain
 
 
+def test_a_signal_reaches_the_server_and_its_exit_code_is_kept(tmp_path: Path) -> None:
+    """As Slurm sends it to the batch shell alone (`--signal=B:`); on a real one in tests/slurm/test_job_on_slurm.py."""
+    told = ("sh", "-c", "trap 'exit 7' TERM; cat; while :; do sleep 0.1; done")
+    (tmp_path / "job.sh").write_text(render_job_script(JobRequest("n", "backend", told, "up", 60), Path("/logs/n"), ()))
+    with subprocess.Popen(["bash", tmp_path / "job.sh"], stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "up\n"
+        job.terminate()
+        assert job.wait(20) == 7
+
+
 def test_the_token_stands_in_the_here_document_alone() -> None:
     head, _, rest = script().partition("<<'END_OF_BOOTSTRAP'\n")
     assert "t0ken" not in head
@@ -99,6 +111,12 @@ def test_a_delimiter_that_does_not_occur(text: str) -> None:
 def test_what_a_script_cannot_carry_is_refused(stdin: str, command: tuple[str, ...]) -> None:
     with pytest.raises(SubmitRefusedError, match=r"cannot carry|can carry"):
         script(stdin, command)
+
+
+@pytest.mark.parametrize("text", ["--a=b", "--a=b c", "it's", 'say "x"', "\\", "x\\' \" --nice=99 #", "# none", "é"])
+def test_a_word_of_a_directive_is_one_word_for_sbatch_and_for_a_shell(text: str) -> None:
+    """What the real sbatch makes of it is in tests/slurm/test_directives.py."""
+    assert shlex.split(directive_word(text), comments=True) == [text]
 
 
 def test_a_directive_cannot_be_slipped_in_by_a_site_value() -> None:

@@ -200,6 +200,15 @@ def test_the_fields_of_a_job_as_later_releases_want_them() -> None:
     assert (fields["tres_per_node"], fields["open_mode"], fields["requeue"]) == ("gres/gpu:1", ["APPEND"], False)
 
 
+def test_a_signal_and_several_resources_as_later_releases_want_them() -> None:
+    options = ("--gres=gpu:a100:1,tmpfs:4", "--signal=B:TERM@90")
+    fields = rest_job.job_fields(rest_job.DIALECTS["v0.0.42"], request(), Path("/logs/a"), options, ENVIRONMENT)
+    assert fields["tres_per_node"] == "gres/gpu:a100:1,gres/tmpfs:4"
+    assert fields["kill_warning_signal"] == "TERM"
+    assert fields["kill_warning_delay"] == {"set": True, "infinite": False, "number": 90}
+    assert fields["kill_warning_flags"] == ["BATCH_JOB"]
+
+
 @pytest.mark.parametrize("option", ["--bogus=1", "-A faces", "--exclusive", "--mem=lots", "--cpus-per-task=two", ""])
 def test_an_option_that_cannot_be_passed_on_is_refused(option: str) -> None:
     with pytest.raises(SubmitRefusedError, match="sbatch"):

@@ -96,7 +96,11 @@ def pyslurm(monkeypatch: pytest.MonkeyPatch) -> FakePyslurm:
 @pytest.fixture
 def slurm(pyslurm: FakePyslurm) -> SlurmPyslurmManager:
     site = SlurmSite(
-        Path("/logs 100%"), {"backend": "gpu"}, {"backend": "gpu:1"}, extra_args={"backend": ("--qos=low",)}
+        Path("/logs 100%"),
+        {"backend": "gpu_fast,gpu"},
+        {"backend": "gpu:a100"},
+        extra_args={"backend": ("--comment=x",)},
+        named={"backend": {"qos": "low", "reservation": "course", "signal": "B:TERM@60"}},
     )
     return SlurmPyslurmManager(site, clock=lambda: NOW)
 
@@ -126,10 +130,13 @@ def test_the_script_has_the_document_and_no_field_has_it(pyslurm: FakePyslurm, s
         "log_files_open_mode": "append",
         "time_limit": "61",
         "is_requeueable": False,
-        "partitions": "gpu",
+        "partitions": "gpu_fast,gpu",
         "working_directory": "/logs 100%",
-        "gres_per_node": "gpu:1",
+        "gres_per_node": "gpu:a100:1",
         "qos": "low",
+        "reservations": "course",
+        "signal": "B:SIGTERM@60",
+        "comment": "x",
     }
 
 

@@ -14,7 +14,7 @@ from ligan.wire.session import JobState
 from master_daemon.observe import tables
 from master_daemon.observe.explain import explain
 from master_daemon.observe.session_tag import session_tag
-from master_daemon.state import audit, sessions, tasks
+from master_daemon.state import audit, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.supervisor.views import Views
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, progressed, resulted
@@ -111,19 +111,19 @@ def test_a_task_through_its_life(database: Database) -> None:
     job = add_job(database, key, ready_at=NOW, heard_at=NOW + 100)
     first = add_task(database, key, job)
     with database.write() as transaction:
-        tasks.place(transaction, task_id, job.nonce, NOW + 5)
+        placing.place(transaction, task_id, job.nonce, NOW + 5)
     assert "not confirmed" in explained(database, first).why
     with database.write() as transaction:
-        for order in tasks.to_send(transaction.connection, job.nonce):
-            tasks.sent(transaction, order, job.nonce)
+        for order in placing.to_send(transaction.connection, job.nonce):
+            placing.sent(transaction, order, job.nonce)
     assert "behind 0 tasks" in explained(database, task_id).why
     assert "behind 1 tasks" in explained(database, first).why
     with database.write() as transaction:
-        tasks.progress(transaction, job, progressed(task_id, 1, 40.0), NOW + 6)
+        reports.progress(transaction, job, progressed(task_id, 1, 40.0), NOW + 6)
     running = explained(database, task_id)
     assert (running.state, running.why, running.next_at) == ("running", "It is 40 % done.", NOW + 101.5)
     with database.write() as transaction:
-        tasks.finish(transaction, job, resulted(task_id), NOW + 7)
+        reports.finish(transaction, job, resulted(task_id), NOW + 7)
     done = explained(database, task_id)
     assert (done.state, done.since, done.why) == ("done", NOW + 7, "It is done.")
     assert [one.what for one in done.history] == [

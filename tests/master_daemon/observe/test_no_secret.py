@@ -18,7 +18,7 @@ from ligan.identity import derive
 from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.wire.job import Done, ReportedProgress, ReportedResult
-from ligan.wire.task import TaskCreated
+from ligan.wire.task import NewTask, TaskCreated, TaskKinds
 from master_daemon.api.caller import gateway_token
 from master_daemon.api.operator_token import operator_token
 from master_daemon.observe import logs
@@ -42,18 +42,8 @@ def everything_logged(log_format: Literal["text", "json"]) -> Iterator[io.String
 def main_job(house: House, page: requests.Session, frontend: Played, backend: Played) -> None:
     """A task from the page to its result, with a stream open, and calls that are refused in between."""
     stream = Stream(house.url, page)
-    order = {"kind": "noop", "params": {}, "session_id": house.session_of(page)["session_id"]}
-    created = requests.post(
-        house.cluster_url + "/cluster/v1/tasks",
-        json=order,
-        headers={
-            "Authorization": f"Bearer {frontend.bootstrap.token.get_secret_value()}",
-            "X-Ligan-Job": frontend.bootstrap.nonce,
-            "X-Ligan-Frontend": frontend.bootstrap.instance_id,
-        },
-        timeout=20,
-    )
-    task_id = TaskCreated.model_validate_json(created.content).task_id
+    task_id = house.line(page).post("/tasks", NewTask(kind="noop"), TaskCreated).task_id
+    frontend.cluster().get("/kinds", TaskKinds)
     wait_until(lambda: backend.orders, "the task's delivery")
     line = backend.cluster()
     line.post("/on-progress", ReportedProgress(task_id=task_id, attempt=1, seq=1, percent=50), Done)

@@ -23,6 +23,7 @@ BOOTSTRAP = Bootstrap(
     token=SecretStr(TOKEN),
     daemon_url="http://10.0.0.1:7023",
     orphan_lease_s=30,
+    weights_files={"model.safetensors": "0" * 64},
     protocol=1,
 ).model_dump_json()
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsaWdhbiJ9.c2lnbmF0dXJl"
@@ -43,7 +44,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsaWdhbiJ9.c2lnbmF0dXJl"
         (f"UNIQUE failed: {KEY}", KEY),
         (f"stdin was {BOOTSTRAP}\nand more", TOKEN),
         (f"stdin was {BOOTSTRAP}\nand more", "daemon_url"),
+        (f"stdin was {BOOTSTRAP}\nand more", "protocol"),
         (f"stdin was {BOOTSTRAP[:-40]}", TOKEN),
+        (f"stdin was {BOOTSTRAP.partition('safetensors')[0]}", "weights_files"),
         (f"X-SLURM-USER-TOKEN: {JWT}", JWT),
         ("postgresql+psycopg://ligan:hunter2@db/ligan", "hunter2"),
         (f"[SQL: INSERT]\n[parameters: ('{KEY}', 'Alice [1]', '{{}}')]\n(Background", "Alice"),

@@ -13,7 +13,7 @@ from ligan.wire.session import JobState
 from master_daemon.observe import metrics
 from master_daemon.observe.history import History
 from master_daemon.observe.watcher import Watcher, handover_gap
-from master_daemon.state import jobs, sessions, tasks
+from master_daemon.state import jobs, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, resulted
@@ -50,7 +50,7 @@ def save(database: Database, job: Job, **changes: Any) -> Job:
 
 def finish(database: Database, job: Job, report: ReportedResult, at: float) -> None:
     with database.write() as transaction:
-        tasks.finish(transaction, job, report, at)
+        reports.finish(transaction, job, report, at)
 
 
 def test_a_task_is_measured_once(database: Database, watcher: Watcher) -> None:
@@ -60,7 +60,7 @@ def test_a_task_is_measured_once(database: Database, watcher: Watcher) -> None:
     job = add_job(database, key)
     task_id = add_task(database, key)
     with database.write() as transaction:
-        tasks.place(transaction, task_id, job.nonce, NOW + 2)
+        placing.place(transaction, task_id, job.nonce, NOW + 2)
     watcher.turn(NOW + 3)
     assert count() == 0
     finish(database, job, resulted(task_id), NOW + 5)

@@ -9,6 +9,8 @@ import pytest
 
 from master_daemon.state.database import Database, StoredEvent
 from master_daemon.state.dialect import database_url
+from master_daemon.state.jobs import Job
+from tests.master_daemon.state.rows import add_job, new_session
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,3 +31,13 @@ def published(database: Database) -> list[StoredEvent]:
     told: list[StoredEvent] = []
     database.subscribe(told.extend)
     return told
+
+
+@pytest.fixture
+def key(database: Database) -> str:
+    return new_session(database)[1]
+
+
+@pytest.fixture
+def job(database: Database, key: str) -> Job:
+    return add_job(database, key)

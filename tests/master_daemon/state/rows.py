@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from ligan.ids import new_id
+from ligan.problem import Problem
 from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
 from ligan.wire.session import JobState
-from ligan.wire.task import TaskKind
-from master_daemon.state import jobs, sessions, tasks
+from ligan.wire.task import Task, TaskKind
+from master_daemon.state import jobs, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 
 NOW = 1_800_000_000.0
+BOOM = Problem("internal-error", "Boom.").document
 NOOP = TaskKind(kind="noop", title="Nothing", description="", params={}, time_request_s=1)
 
 
@@ -49,7 +51,7 @@ def add_task(database: Database, key: str, job: Job | None = None, **params: Any
     with database.write() as transaction:
         task_id = tasks.add(transaction, key, NOOP, params, [], NOW)
         if job is not None:
-            tasks.place(transaction, task_id, job.nonce, NOW)
+            placing.place(transaction, task_id, job.nonce, NOW)
     return task_id
 
 
@@ -60,3 +62,23 @@ def progressed(task_id: str, seq: int, percent: float, attempt: int = 1) -> Repo
 def resulted(task_id: str, count: int = 1, attempt: int = 1) -> ReportedResult:
     pictures = [ReportedImage(sha256=f"{number:064x}", width=128, height=128) for number in range(count)]
     return ReportedResult(task_id=task_id, attempt=attempt, images=pictures)
+
+
+def task_of(database: Database, key: str, task_id: str) -> Task:
+    with database.read() as connection:
+        return tasks.get(connection, key, task_id)
+
+
+def progress(database: Database, job: Job, task_id: str, seq: int, percent: float, attempt: int = 1) -> None:
+    with database.write() as transaction:
+        reports.progress(transaction, job, progressed(task_id, seq, percent, attempt), NOW)
+
+
+def finish(database: Database, job: Job, task_id: str, count: int = 1, attempt: int = 1) -> None:
+    with database.write() as transaction:
+        reports.finish(transaction, job, resulted(task_id, count, attempt), NOW + 9)
+
+
+def fail(database: Database, job: Job, task_id: str, attempt: int = 1) -> None:
+    with database.write() as transaction:
+        reports.fail(transaction, job, task_id, attempt, BOOM, NOW + 9)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from ligan.intervals import ARTIFACT_GRACE, SWEEP_BATCH, SWEEP_FOLDERS, UNUSED_SESSION
 from ligan.wire.image import ImageRef, Origin
 from ligan.wire.session import JobState
-from master_daemon.state import audit, images, jobs, retention, sessions, tasks
+from master_daemon.state import audit, images, jobs, placing, reports, retention, sessions, tasks
 from master_daemon.state.artifacts import FOLDERS, Artifacts
 from master_daemon.state.database import Database
 from master_daemon.state.retention import StillInUseError
@@ -80,8 +80,8 @@ def used_session(store: Store) -> tuple[str, str]:
     with database.write() as transaction:
         refs = [ImageRef(image_id="i-" + "0" * 22, sha256=sha256, origin=Origin.UPLOAD)]
         task_id = tasks.add(transaction, key, NOOP, {}, refs, NOW)
-        tasks.place(transaction, task_id, job.nonce, NOW)
-        tasks.finish(transaction, job, resulted(task_id), NOW + 2)
+        placing.place(transaction, task_id, job.nonce, NOW)
+        reports.finish(transaction, job, resulted(task_id), NOW + 2)
         jobs.save(transaction, a_job_ended(job))
     return key, sha256
 

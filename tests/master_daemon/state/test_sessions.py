@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ligan.problem import Problem
-from master_daemon.state import meta, sessions
+from master_daemon.state import meta, sessions, tasks
 from master_daemon.state.database import Database
-from tests.master_daemon.state.rows import NOW, new_session
+from master_daemon.state.jobs import Job
+from master_daemon.state.sessions import Asker
+from tests.master_daemon.state.rows import NOW, add_task, new_session
 
 
 def test_a_reload_inherits_what_the_old_id_had(database: Database) -> None:
@@ -71,3 +73,22 @@ def test_meta_keeps_the_last_value(database: Database) -> None:
         meta.put(transaction, "port", "2")
     with database.read() as connection:
         assert (meta.get(connection, "port"), meta.get(connection, "other")) == ("2", None)
+
+
+def test_who_asks_for_a_task(database: Database, job: Job, key: str) -> None:
+    with database.write() as transaction:
+        session_id = sessions.newest_id(transaction.connection, key)
+        second = sessions.renew(transaction, session_id, NOW + 1)
+        assert sessions.asker(transaction.connection, session_id) == Asker(key, wants_backend=False, open_tasks=0)
+        sessions.want_backend(transaction, key, NOW)
+    for holder in (job, job, None):
+        last = add_task(database, key, holder)
+    _, other_key = new_session(database)
+    add_task(database, other_key)
+    with database.write() as transaction:
+        tasks.cancel(transaction, key, last, NOW)
+        for each in (session_id, second):
+            assert sessions.asker(transaction.connection, each) == Asker(key, wants_backend=True, open_tasks=2)
+        with pytest.raises(Problem) as raised:
+            sessions.asker(transaction.connection, key)
+    assert raised.value.slug == "no-session"

@@ -22,6 +22,8 @@ from master_daemon.state.artifacts import Artifacts
 from master_daemon.state.database import Database
 from master_daemon.state.lease import FencedError
 from master_daemon.state.trouble import storage_problem
+from tests.faults.disk import small_disk
+from tests.faults.real import UnavailableError
 from tests.master_daemon.state.rows import add_job
 from tests.master_daemon.state.written import ROOT
 
@@ -86,28 +88,28 @@ def test_a_quota_is_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a megabyte."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(tmp_path)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small file system cannot be mounted here: needs root")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    try:
+        with small_disk(tmp_path / "disk", 1) as folder:
+            yield folder
+    except UnavailableError as error:
+        pytest.skip(str(error))
 
 
-def test_a_full_disk_takes_no_half_of_an_artifact(small_disk: Path) -> None:
-    artifacts = Artifacts(small_disk / "artifacts")
+def test_a_full_disk_takes_no_half_of_an_artifact(disk: Path) -> None:
+    artifacts = Artifacts(disk / "artifacts")
     small, large = b"small", bytes(2_000_000)
     names = [hashlib.sha256(body).hexdigest() for body in (small, large)]
     artifacts.put(names[0], small)
     with pytest.raises(OSError, match="No space left") as raised:
         artifacts.put(names[1], large)
     assert slug(raised.value) == "storage-full"
-    assert [file.name for file in small_disk.rglob("*") if file.is_file()] == names[:1]
+    assert [file.name for file in disk.rglob("*") if file.is_file()] == names[:1]
 
 
-def test_a_full_disk_under_the_database(small_disk: Path) -> None:
-    with Database(f"sqlite:///{small_disk / 'ligan.sqlite'}") as database:
+def test_a_full_disk_under_the_database(disk: Path) -> None:
+    with Database(f"sqlite:///{disk / 'ligan.sqlite'}") as database:
         stored: list[str] = []
 
         def fill() -> None:

@@ -9,7 +9,7 @@ from ligan.wire.job import Role
 from ligan.wire.session import Backend, JobState
 from ligan.wire.task import Task, TaskKind, TaskKinds
 from master_daemon.cluster.fake import FakeManager
-from master_daemon.state import attempts, events, jobs, sessions, tasks
+from master_daemon.state import attempts, events, jobs, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import lifecycle
@@ -133,13 +133,13 @@ class House:
         """Its backend begins with it."""
         holder, attempt = self.holder(task_id)
         with self.database.write() as transaction:
-            tasks.progress(transaction, self.find(holder), progressed(task_id, 0, 1, attempt), self.now)
+            reports.progress(transaction, self.find(holder), progressed(task_id, 0, 1, attempt), self.now)
 
     def finish(self, task_id: str) -> None:
         """Its backend is done with it."""
         holder, attempt = self.holder(task_id)
         with self.database.write() as transaction:
-            tasks.finish(transaction, self.find(holder), resulted(task_id, 0, attempt), self.now)
+            reports.finish(transaction, self.find(holder), resulted(task_id, 0, attempt), self.now)
 
     def holder(self, task_id: str) -> tuple[str, int]:
         """(nonce, attempt) of a task that is placed."""
@@ -151,7 +151,7 @@ class House:
     def waits(self, key: str) -> list[str]:
         """The session's tasks that no backend has."""
         with self.database.read() as connection:
-            return [task.task_id for task in tasks.waiting(connection, key)]
+            return [task.task_id for task in placing.waiting(connection, key)]
 
     def task_state(self, key: str, task_id: str) -> Task:
         with self.database.read() as connection:

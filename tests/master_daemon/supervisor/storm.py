@@ -12,7 +12,7 @@ from ligan.problem import Problem
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import JobPhase, JobRequest
 from master_daemon.cluster.states import phase_of
-from master_daemon.state import retention, sessions, tasks
+from master_daemon.state import reports, retention, sessions
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.state.schema import tasks as rows
@@ -97,15 +97,15 @@ class Storm(StormyCluster):
 
     def work(self) -> None:
         self._report(
-            lambda t, job, task, n: tasks.progress(t, job, progressed(task, 1, 5, n), self.house.now), forget=False
+            lambda t, job, task, n: reports.progress(t, job, progressed(task, 1, 5, n), self.house.now), forget=False
         )
 
     def finish(self) -> None:
-        self._report(lambda t, job, task, n: tasks.finish(t, job, resulted(task, 0, n), self.house.now), forget=True)
+        self._report(lambda t, job, task, n: reports.finish(t, job, resulted(task, 0, n), self.house.now), forget=True)
 
     def fail(self) -> None:
         problem = Problem("no-face", "Nobody is on it.").document
-        self._report(lambda t, job, task, n: tasks.fail(t, job, task, n, problem, self.house.now), forget=True)
+        self._report(lambda t, job, task, n: reports.fail(t, job, task, n, problem, self.house.now), forget=True)
 
     def say_something_stale(self) -> None:
         """Of any task and attempt, by any job."""
@@ -114,7 +114,7 @@ class Storm(StormyCluster):
             attempt = self.rng.randint(1, 4)
             if self.placed(task_id) != (nonce, attempt):
                 self._say(
-                    lambda t, job, task, n: tasks.finish(t, job, resulted(task, 0, n), self.house.now),
+                    lambda t, job, task, n: reports.finish(t, job, resulted(task, 0, n), self.house.now),
                     *(nonce, task_id, attempt),
                 )
 

@@ -9,7 +9,7 @@ import pytest
 from ligan.intervals import BREAKER_PAUSES, GIVE_UP_STARTS, HANDOVER_MARGIN, RESTART_PAUSES, TASK_MARGIN, UNKNOWN_WAIT
 from ligan.settings import Settings
 from ligan.wire.session import JobState
-from master_daemon.state.tasks import Held, Waiting
+from master_daemon.state.placing import Held, Waiting
 from master_daemon.supervisor import seats
 from master_daemon.supervisor.breaker import Breaker
 from master_daemon.supervisor.lead import lead_s, p95

@@ -17,14 +17,14 @@ from ligan.web.serving import Server
 from ligan.wire.job import ReportedResult
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskAccepted
-from master_daemon.state import tasks
+from master_daemon.state import placing, reports, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.delivery import Delivery, Parcel
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
 from tests.ligan.stub import serving, stub_app, wait_until
-from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session
+from tests.master_daemon.state.rows import NOOP, NOW, add_job, add_task, new_session
 
 
 class Backend:
@@ -82,7 +82,7 @@ def unsent(database: Database, delivery: Delivery, job: Job) -> int:
     """Orders not confirmed, by what the next turn writes down."""
     delivery.note_confirmed()
     with database.read() as connection:
-        return len(tasks.to_send(connection, job.nonce))
+        return len(placing.to_send(connection, job.nonce))
 
 
 def test_tasks_arrive_in_order_and_once(
@@ -120,7 +120,7 @@ def test_what_ended_before_it_is_noted_needs_no_note(
     task_id = add_task(database, job.seat, job)
     delivery.deliver(job.nonce)
     with database.write() as transaction:
-        tasks.finish(transaction, job, ReportedResult(task_id=task_id, attempt=1), NOW)
+        reports.finish(transaction, job, ReportedResult(task_id=task_id, attempt=1), NOW)
     monkeypatch.setattr(database, "write", lambda: pytest.fail("nothing is to be written"))
     delivery.note_confirmed()
     assert delivery._confirmed == {}
@@ -154,7 +154,7 @@ def test_nothing_is_sent_to_a_backend_that_is_not_ready(
     add_task(database, job.seat, job)
     delivery.deliver(job.nonce)
     with database.read() as connection:
-        assert tasks.nonces_to_send(connection) == []
+        assert placing.nonces_to_send(connection) == []
     assert unsent(database, delivery, job) == 1
 
 
@@ -163,7 +163,7 @@ def test_the_longest_wait_comes_first(database: Database, server: Server) -> Non
     for job in (second, first, second):
         add_task(database, job.seat, job)
     with database.read() as connection:
-        assert tasks.nonces_to_send(connection) == [second.nonce, first.nonce]
+        assert placing.nonces_to_send(connection) == [second.nonce, first.nonce]
 
 
 def test_a_fault_of_a_round_is_logged_and_the_next_round_goes_on(
@@ -208,3 +208,36 @@ def test_nothing_is_kept_of_sessions_that_are_served(database: Database, deliver
         delivery.deliver(backend_at(database, server).nonce)
     gc.collect()
     assert len(delivery._turns) == 0
+
+
+def placed(database: Database, delivery: Delivery, key: str) -> list[Parcel]:
+    """A new task of the session, placed; what its transaction leaves to be delivered."""
+    with database.write() as transaction:
+        tasks.add(transaction, key, NOOP, {}, [], NOW)
+        return delivery.assign(transaction, NOW, key)
+
+
+def test_what_a_transaction_placed_is_sent_without_another_look(
+    database: Database, delivery: Delivery, backend: Backend, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = backend_at(database, server)
+    parcels = placed(database, delivery, job.seat)
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "read", lambda: pytest.fail("the transaction has looked already"))
+        delivery.deliver_each(parcels)
+    assert backend.taken == [order.task_id for parcel in parcels for order in parcel.orders]
+    assert len(backend.taken) == 1
+    delivery.deliver_each(parcels)
+    assert len(backend.taken) == 1, "confirmed"
+
+
+def test_a_parcel_that_was_overtaken_sends_nothing_twice(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    job = backend_at(database, server)
+    earlier, later = placed(database, delivery, job.seat), placed(database, delivery, job.seat)
+    delivery.deliver_each(later)
+    delivery.deliver_each(earlier)
+    (both,) = later
+    assert backend.taken == [order.task_id for order in both.orders]
+    assert len(backend.taken) == 2

@@ -16,7 +16,7 @@ def test_before_and_after_the_frontend(tmp_path: Path) -> None:
         answer = requests.get(house.url + "/", headers={"Accept": "text/html"}, timeout=20)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert "LiGAN is starting" in answer.text
-        api = requests.get(house.url + "/api/v1/tasks", timeout=20)
+        api = requests.get(house.url + "/api/v1/tasks/kinds", timeout=20)
         assert (api.status_code, api.json()["type"].rsplit(":")[-1]) == (503, "frontend-not-ready")
         assert api.headers["Retry-After"] == "2"
         frontend = house.frontend()

@@ -1,50 +1,77 @@
-"""The hub: each stream gets its session's events, and one that is not read ends."""
+"""The hub: each stream gets its session's events, and silence is broken."""
 
 from __future__ import annotations
 
 import asyncio
 
-from ligan.intervals import SSE_BACKLOG
+import pytest
+
 from master_daemon.state.database import StoredEvent
-from master_daemon.tunnel.hub import Hub, Queue
+from master_daemon.tunnel import hub as hub_module
+from master_daemon.tunnel.hub import Hub, frame
+
+
+class Heard:
+    """A page that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.spoke_at = 0.0
+        self.events: list[tuple[int, bytes]] = []
+        self.kept_alive = asyncio.Event()
+
+    def tell(self, number: int, framed: bytes) -> None:
+        self.events.append((number, framed))
+
+    def keep_alive(self) -> None:
+        self.kept_alive.set()
 
 
 def event(number: int, key: str = "k") -> StoredEvent:
     return StoredEvent(key, number, "on-queue", "{}")
 
 
-def taken(queue: Queue) -> list[StoredEvent | None]:
-    return [queue.get_nowait() for _ in range(queue.qsize())]
+def heard(*events: StoredEvent) -> list[tuple[int, bytes]]:
+    return [(event.id, frame(event)) for event in events]
 
 
 async def _each_its_own() -> None:
     hub = Hub(asyncio.get_running_loop())
-    mine, twin, other = hub.open("k"), hub.open("k"), hub.open("l")
-    hub.publish([event(1), event(1, "l"), event(2)])
+    mine, twin, other = Heard(), Heard(), Heard()
+    for key, page in (("k", mine), ("k", twin), ("l", other)):
+        hub.open(key, page)
+    hub.publish([event(1), event(1, "l"), event(2), event(1, "nobody")])
     await asyncio.sleep(0)
-    assert taken(mine) == taken(twin) == [event(1), event(2)]
-    assert taken(other) == [event(1, "l")]
+    assert mine.events == twin.events == heard(event(1), event(2))
+    assert other.events == heard(event(1, "l"))
+    hub.close("k", twin)
+    hub.publish([event(3)])
+    await asyncio.sleep(0)
+    assert (len(mine.events), len(twin.events)) == (3, 2)
+    hub.close("k", mine)
+    hub.close("l", other)
+    assert not hub._pages
 
 
-async def _unread() -> None:
+async def _silence() -> None:
     hub = Hub(asyncio.get_running_loop())
-    stuck, reader = hub.open("k"), hub.open("k")
-    for number in range(1, SSE_BACKLOG + 2):
-        hub.publish([event(number)])
-        await asyncio.sleep(0)
-        assert taken(reader) == [event(number)]
-    assert taken(stuck) == [None]
-    hub.publish([event(SSE_BACKLOG + 2)])
-    await asyncio.sleep(0)
-    assert (stuck.qsize(), reader.qsize()) == (0, 1)
-    hub.close("k", stuck)
-    hub.close("k", reader)
-    assert not hub._streams
+    page = Heard()
+    hub.open("k", page)
+    for _ in range(3):
+        await asyncio.wait_for(page.kept_alive.wait(), 20)
+        page.kept_alive.clear()
+    hub.close("k", page)
+    hub._look()
+    assert hub._looking is None, "no timer without a stream"
 
 
 def test_each_stream_gets_the_events_of_its_session() -> None:
     asyncio.run(_each_its_own())
 
 
-def test_a_stream_that_nobody_reads_ends_and_holds_nothing_back() -> None:
-    asyncio.run(_unread())
+def test_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "SSE_KEEPALIVE", 0.05)
+    asyncio.run(_silence())
+
+
+def test_an_event_is_one_frame() -> None:
+    assert frame(StoredEvent("k", 7, "on-ready", '{"a":1}')) == b'id: 7\nevent: on-ready\ndata: {"a":1}\n\n'

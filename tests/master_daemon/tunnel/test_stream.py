@@ -12,7 +12,7 @@ from ligan.intervals import SSE_BACKLOG
 from ligan.wire.event import EventName
 from ligan.wire.session import Backend
 from master_daemon.state import events
-from master_daemon.tunnel import stream
+from master_daemon.tunnel import hub
 from tests.ligan.stub import wait_until
 from tests.master_daemon.running import House, Stream
 
@@ -122,7 +122,7 @@ def test_every_tab_hears_everything(house: House, key: str, opened: Open) -> Non
 
 
 def test_silence_is_kept_alive(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "SSE_KEEPALIVE", 0.05)
+    monkeypatch.setattr(hub, "SSE_KEEPALIVE", 0.05)
     quiet = opened()
     quiet.event()
     assert [quiet.frame() for _ in range(3)] == [": keepalive"] * 3

@@ -1,0 +1,182 @@
+"""Heads of requests and answers. llhttp reads their fields; `FieldSet` and the first line's pattern forbid the rest."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import httptools
+
+from ligan.problem import Problem
+from ligan.web.http.fields import Fields, FieldSet, MalformedError, TooManyError
+
+MAX_HEAD = 32 * 1024
+"""Bytes of a head; browsers and servers in use stop at 8 to 64 KiB."""
+_SMALL = 2 * 1024
+_KEPT = 512
+"""Requests' fields that are remembered, of at most _SMALL bytes each."""
+_SMALL_FIELD = 256
+_KEPT_FIELDS = 2048
+_LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!\"$-~]+) HTTP/1\.([01])")
+"""llhttp would also take further spaces, RTSP and HTTP/2.0. A target has no "#" (RFC 9112, section 3.2): whoever reads
+it next might end it there.
+"""
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+_SCHEMES = ("http://", "https://")
+
+
+class RequestHead(NamedTuple):
+    """What a caller asks for. A named tuple, because one is made for every request."""
+
+    method: str
+    target: str
+    """Origin form, byte for byte as it came (latin-1); an absolute one is reduced to it."""
+    http11: bool
+    keep_alive: bool
+    peer: str
+    """The caller's address, "" for a unix socket."""
+    fields: FieldSet
+
+    @property
+    def headers(self) -> Fields:
+        return self.fields.all
+
+    @property
+    def content_length(self) -> int | None:
+        return self.fields.content_length
+
+    @property
+    def chunked(self) -> bool:
+        return self.fields.chunked
+
+    def get(self, name: bytes) -> str | None:
+        """The first value of a field; `name` in lower case."""
+        return self.fields.get(name)
+
+    @property
+    def path(self) -> str:
+        """The target without its query, not decoded."""
+        return self.target.partition("?")[0]
+
+    def cookie(self, name: str) -> str | None:
+        """The last value of a cookie (RFC 6265, section 5.4), without quotation marks."""
+        if (given := self.get(b"cookie")) is None or name not in given:
+            return None
+        pairs = (pair.partition("=") for pair in given.split(";"))
+        found = [value.strip() for key, _, value in pairs if key.strip() == name]
+        return found[-1].strip('"') if found else None
+
+
+class AnswerHead(NamedTuple):
+    """What another server answers."""
+
+    status: int
+    keep_alive: bool
+    fields: FieldSet
+
+    def get(self, name: bytes) -> str | None:
+        """The first value of a field; `name` in lower case."""
+        return self.fields.get(name)
+
+
+class _Seen:
+    """What llhttp reports while it reads one head."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value))
+
+
+def read_request(data: bytes, peer: str) -> RequestHead:
+    """The head in `data`, which ends with its empty line.
+
+    Raises Problem `malformed-request`, `head-too-large` or, for what only a proxy answers, `not-found`.
+    """
+    end = data.find(b"\r\n")
+    line = _LINE.fullmatch(data, 0, end)
+    try:
+        if line is None:
+            raise MalformedError("it must begin with METHOD TARGET HTTP/1.1")
+        method, target, minor = line.groups()
+        fields = _read_fields(data[end + 2 :])
+        http11 = _checked(fields, minor)
+        if fields.hosts > 1 or (http11 and not fields.hosts):  # RFC 9112, section 3.2
+            raise MalformedError("it must name its Host once")
+    except TooManyError as error:
+        raise Problem("head-too-large", f"Send fewer: {error}.") from error
+    except MalformedError as error:
+        raise Problem("malformed-request", f"This is no request of HTTP/1.1: {error}.") from error
+    origin = target.decode() if target.startswith(b"/") and method != b"CONNECT" else _origin_form(method, target)
+    return RequestHead(method.decode(), origin, http11, http11 and not fields.closes, peer, fields)
+
+
+def read_answer(data: bytes) -> AnswerHead:
+    """The head in `data`, which ends with its empty line. Raises MalformedError."""
+    first, *lines = data[:-4].split(b"\r\n")
+    line = _STATUS.fullmatch(first)
+    if line is None:
+        raise MalformedError("it must begin with HTTP/1.1 and a status")
+    fields = FieldSet([_kept_field(line) if len(line) <= _SMALL_FIELD else _field(line) for line in lines])
+    http11 = _checked(fields, line[1])
+    return AnswerHead(int(line[2]), http11 and not fields.closes, fields)
+
+
+def _checked(fields: FieldSet, minor: bytes) -> bool:
+    """True for HTTP/1.1, False for 1.0."""
+    if minor == b"1":
+        return True
+    if fields.chunked:
+        raise MalformedError("HTTP/1.0 has no chunks")
+    return False
+
+
+def _read_fields(data: bytes) -> FieldSet:
+    return _kept_fields(data) if len(data) <= _SMALL else _parse_fields(data)
+
+
+def _parse_fields(data: bytes) -> FieldSet:
+    """The fields of a request. Raises MalformedError."""
+    return FieldSet(_parsed(data))
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    """A field of an answer. Raises MalformedError."""
+    parsed = _parsed(line + b"\r\n\r\n")
+    if len(parsed) != 1:
+        raise MalformedError("a line of its head is no field")
+    return parsed[0]
+
+
+def _parsed(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Header lines up to the empty one, as llhttp reads them. Raises MalformedError."""
+    seen = _Seen()
+    try:
+        httptools.HttpRequestParser(seen).feed_data(b"POST / HTTP/1.1\r\n" + data)
+    except httptools.HttpParserUpgrade:
+        pass  # offered, never taken
+    except httptools.HttpParserError as error:
+        raise MalformedError(str(error)) from error
+    return seen.fields
+
+
+_kept_fields = lru_cache(_KEPT)(_parse_fields)
+"""A page sends the same fields again and again; that they are the same is seen far sooner than what they say."""
+_kept_field = lru_cache(_KEPT_FIELDS)(_field)
+"""Of an answer a few fields are always new, such as its date, and the others always the same."""
+
+
+def _origin_form(method: bytes, given: bytes) -> str:
+    """RFC 9112, section 3.2: an absolute form's host is this one, whatever it says; other forms ask for a proxy."""
+    target = given.decode()
+    if target.startswith(_SCHEMES):
+        rest = target.partition("://")[2]
+        target = rest[len(rest.split("/")[0].split("?")[0]) :]
+        target = target if target.startswith("/") else "/" + target
+    if method == b"CONNECT" or not target.startswith("/"):
+        raise Problem("not-found", "This server is no proxy: ask it for a path.")
+    return target

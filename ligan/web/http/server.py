@@ -1,0 +1,96 @@
+"""An HTTP/1.1 server on asyncio for what flows: it routes heads, and passes bytes through with back-pressure."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from ligan.problem import Problem
+from ligan.web.http.answer import Heads
+from ligan.web.http.connection import Connection
+from ligan.web.http.fields import Fields
+from ligan.web.http.route import Router
+from ligan.web.http.service import Service
+
+_LOOK = 1.0
+"""Seconds between looks at what takes too long: one timer for all connections, none for each."""
+_THREADS = 16
+_BACKLOG = 1024
+
+
+def _nothing_known(_error: BaseException) -> Problem | None:
+    return None
+
+
+class HttpServer:
+    """Answers what `route` says, on the running loop; use from that loop only.
+
+    `always` are fields of every answer that does not have them itself. `known` gives the problem that an exception
+    means. `threads` run what `Whole` and `File` need; without one the server has a pool of its own.
+    """
+
+    def __init__(
+        self,
+        route: Router,
+        *,
+        always: Fields = (),
+        known: Callable[[BaseException], Problem | None] = _nothing_known,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._own_threads = None if threads else ThreadPoolExecutor(_THREADS, "http")
+        pool = threads or self._own_threads
+        assert pool is not None  # noqa: S101 (one or the other)
+        self._service = Service(loop, route, Heads(always), pool, known)
+        self._servers: list[asyncio.Server] = []
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a socket that listens, of TCP or unix; may be called for several."""
+        loop = self._service.loop
+        listener.setblocking(False)
+        if listener.family == socket.AF_UNIX:
+            server = await loop.create_unix_server(self._made, sock=listener, backlog=_BACKLOG)
+        else:
+            server = await loop.create_server(self._made, sock=listener, backlog=_BACKLOG)
+        self._servers.append(server)
+        if self._looking is None:
+            self._look()
+
+    def _made(self) -> Connection:
+        return Connection(self._service)
+
+    def _look(self) -> None:
+        service = self._service
+        now = service.loop.time()
+        for connection in list(service.connections):
+            connection.look(now)
+        service.upstreams.look(now)
+        self._looking = service.loop.call_later(_LOOK, self._look)
+
+    @property
+    def busy(self) -> int:
+        """Requests that are on their way in or out, streams included."""
+        return sum(connection.head is not None for connection in self._service.connections)
+
+    async def close(self, grace_s: float) -> None:
+        """Take no more connections, let requests end for at most `grace_s` seconds, then cut them. Streams end."""
+        for server in self._servers:
+            server.close()
+        self._service.closing = True
+        for connection in list(self._service.connections):
+            connection.leave()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._service.connections:
+                    await asyncio.sleep(0.01)
+        for connection in list(self._service.connections):
+            connection.abort()
+        if self._looking is not None:
+            self._looking.cancel()
+        self._service.upstreams.close()
+        if self._own_threads is not None:
+            self._own_threads.shutdown(wait=False, cancel_futures=True)

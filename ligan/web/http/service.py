@@ -1,0 +1,79 @@
+"""What all connections of one server share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from ligan.intervals import MAX_CONNECTIONS
+from ligan.problem import Problem
+from ligan.web.http.answer import Heads
+from ligan.web.http.route import Router
+from ligan.web.http.upstream import Upstreams
+
+if TYPE_CHECKING:
+    from ligan.web.http.connection import Connection
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Service:
+    """`known` gives the problem that an exception of the site's making means, such as a full disk."""
+
+    loop: asyncio.AbstractEventLoop
+    route: Router
+    heads: Heads
+    threads: Executor
+    known: Callable[[BaseException], Problem | None]
+    upstreams: Upstreams = field(default_factory=Upstreams)
+    connections: set[Connection] = field(default_factory=set)
+    closing: bool = False
+
+    @property
+    def full(self) -> bool:
+        return len(self.connections) > MAX_CONNECTIONS
+
+    def problem(self, error: BaseException) -> Problem:
+        """What a caller is told of an error; one that nobody foresaw is logged."""
+        if isinstance(error, Problem):
+            return error
+        known = self.known(error)
+        log.log(logging.WARNING if known else logging.ERROR, "a request failed", exc_info=error)
+        return known or Problem("internal-error", "This is a fault of the service, not yours; try again.")
+
+    def on_thread(
+        self,
+        work: Callable[[], T],
+        then: Callable[[T | BaseException], None],
+        after: Callable[[], object] | None = None,
+    ) -> None:
+        """Run `work` on a thread; `then` gets what it returned or raised, on the loop; meanwhile `after` follows it."""
+
+        def run() -> None:
+            try:
+                outcome: T | BaseException = work()
+            except BaseException as error:  # noqa: BLE001 (a request's edge)
+                self._tell(then, error)
+                return
+            self._tell(then, outcome)
+            if after is not None:
+                self._follow(after)
+
+        self.threads.submit(run)
+
+    def _tell(self, then: Callable[[T | BaseException], None], outcome: T | BaseException) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self.loop.call_soon_threadsafe(then, outcome)
+
+    def _follow(self, after: Callable[[], object]) -> None:
+        try:
+            after()
+        except Exception:  # a request's edge: its answer is given
+            log.exception("what follows a request failed")

@@ -1,0 +1,119 @@
+"""A kept connection to another part: one exchange of HTTP/1.1 (RFC 9112) after the other, on a plain socket."""
+
+from __future__ import annotations
+
+import select
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+from httptools import HttpParserError, HttpResponseParser
+
+_CHUNK = 1 << 16
+"""Bytes that are read at once."""
+_TOGETHER = 1 << 16
+"""Bytes of a body that travels with its head in one packet; a larger one is not copied for that."""
+
+
+class BrokenAnswerError(OSError):
+    """What came is no answer of HTTP, or not all of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer; names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Line:
+    """One exchange at a time; not thread-safe. `timeout_s` bounds each wait: to connect, to send, for what comes next.
+
+    Every method raises OSError (TimeoutError and BrokenAnswerError among them); the line is useless afterwards.
+    """
+
+    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        self._socket = socket.create_connection((host, port), timeout_s)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.kept = True
+        """Whether another exchange may follow, as far as both sides have said."""
+
+    def exchange(self, head: bytes, body: bytes) -> Reply:
+        """Send a request and read its answer. `head` ends with the empty line and says how long `body` is."""
+        if len(body) > _TOGETHER:
+            self._socket.sendall(head)
+            self._socket.sendall(body)
+        else:
+            self._socket.sendall(head + body)
+        answer = _Answer()
+        while not answer.whole:
+            answer.feed(self._socket.recv(_CHUNK))
+        self.kept = answer.kept
+        return answer.reply
+
+    def idle(self) -> bool:
+        """Whether it can be used again: the other side has neither closed it nor said anything unasked."""
+        poll = select.poll()  # select(2) cannot watch a descriptor above 1023
+        poll.register(self._socket, select.POLLIN)
+        return self.kept and not poll.poll(0)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _Parser(Protocol):
+    """What is used of httptools' parser (llhttp), which has no types."""
+
+    def feed_data(self, data: bytes) -> None: ...
+    def get_status_code(self) -> int: ...
+    def should_keep_alive(self) -> bool: ...
+
+
+class _Answer:
+    """An answer as it comes. The parser calls the methods named `on_…`."""
+
+    def __init__(self) -> None:
+        self._parser: _Parser = HttpResponseParser(self)
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._begun = False
+        self.whole = False
+        self.kept = False
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes; none of them are the end of the connection. Raises BrokenAnswerError."""
+        if not data:
+            return self._end()
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            raise BrokenAnswerError(f"the answer is not HTTP: {error}") from error
+
+    def _end(self) -> None:
+        # Without a length an answer ends with its connection (RFC 9112, section 6.3).
+        if not self._begun or {"content-length", "transfer-encoding"} & self._headers.keys():
+            raise BrokenAnswerError("the connection ended before the answer did")
+        self.whole = True
+
+    @property
+    def reply(self) -> Reply:
+        return Reply(self._parser.get_status_code(), self._headers, b"".join(self._body))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._begun = True
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._parser.get_status_code() < 200:  # 100 (Continue) and its like come before the answer
+            self._begun = False
+            self._headers.clear()
+            return
+        self.kept = self._parser.should_keep_alive()
+        self.whole = True

@@ -1,0 +1,43 @@
+"""Whether a request that changes something comes from one of the service's own pages. Pure."""
+
+from __future__ import annotations
+
+from ligan.problem import Problem
+from ligan.web.http.head import RequestHead
+from master_daemon.accounts.network import Arrival, values
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110, section 9.2.1."""
+_FOREIGN = "The request does not come from this service's own pages: open the page itself and try there."
+_UNPROVEN = "Send the page's own Origin or Sec-Fetch-Site header; a script uses an API token (docs/accounts.md)."
+
+
+def check(head: RequestHead, arrival: Arrival, strict: bool) -> None:
+    """Raises Problem `cross-site-request`.
+
+    Browsers say whence a request comes by Sec-Fetch-Site (W3C Fetch Metadata) and, older ones or where there is no TLS,
+    by Origin (RFC 6454). `strict`: one of them must prove it; else neither may deny it.
+    """
+    if head.method in SAFE:
+        return
+    proofs = _by_metadata(head) or _by_origin(head, arrival)
+    if not all(proofs):
+        raise Problem("cross-site-request", _FOREIGN)
+    if strict and not proofs:
+        raise Problem("cross-site-request", _UNPROVEN)
+
+
+def _by_metadata(head: RequestHead) -> list[bool]:
+    """`none` is what a person does to the browser itself, which changes nothing by POST: no page has sent that."""
+    return [value == "same-origin" for value in values(head, b"sec-fetch-site")]
+
+
+def _by_origin(head: RequestHead, arrival: Arrival) -> list[bool]:
+    return [_is_here(value, arrival) for value in values(head, b"origin")]
+
+
+def _is_here(origin: str, arrival: Arrival) -> bool:
+    """The scheme must be TLS's where the request is known to have come by it; a proxy that ends TLS may not say so."""
+    scheme, separator, host = origin.partition("://")
+    known = scheme == "https" or (scheme == "http" and not arrival.secure)
+    return known and bool(separator and host) and host.lower() == arrival.host.lower()

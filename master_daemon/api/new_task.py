@@ -1,0 +1,48 @@
+"""A new task: checked, stored and placed in one transaction."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import Connection
+
+from ligan.intervals import MAX_OPEN_TASKS
+from ligan.problem import Problem
+from ligan.wire.image import ImageRef
+from ligan.wire.task import NewTask, TaskCreated
+from master_daemon.accounts import allowance
+from master_daemon.api.asked import Asked
+from master_daemon.parts import Parts
+from master_daemon.state import images, sessions, tasks
+
+
+def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
+    """Store a session's task. It is durable; what is left to do is to deliver it, for which the page need not wait.
+
+    Raises Problem: unknown-task-kind, invalid-parameters, no-session, backend-not-ready, queue-full, unknown-image.
+    """
+    form = parts.descriptions.forms.find(new.kind)
+    form.check(new.params)
+    with parts.database.write() as transaction:
+        key = _asking(parts, transaction.connection, session_id)
+        refs = _refs(transaction.connection, key, form.images(new.params))
+        now = parts.now()
+        task_id = tasks.add(transaction, key, form.kind, new.params, refs, now)
+        parcels = parts.delivery.assign(transaction, now, key)
+    return Asked(TaskCreated(task_id=task_id), 202, partial(parts.delivery.deliver_each, parcels))
+
+
+def _asking(parts: Parts, connection: Connection, session_id: str) -> str:
+    """Key of a session that may have another task."""
+    asker = sessions.asker(connection, session_id)
+    if not asker.wants_backend:
+        raise Problem("backend-not-ready", "Ask for a backend first: POST /api/v1/start-of-interaction.")
+    if asker.open_tasks >= MAX_OPEN_TASKS:
+        raise Problem("queue-full", f"{MAX_OPEN_TASKS} tasks are waiting already; wait for one or cancel one.")
+    allowance.check_task(connection, parts.settings, asker.key)
+    return asker.key
+
+
+def _refs(connection: Connection, key: str, image_ids: list[str]) -> list[ImageRef]:
+    """The images that the parameters name, each the session's own. Raises Problem `unknown-image`."""
+    return [images.ref(connection, key, image_id) for image_id in image_ids]

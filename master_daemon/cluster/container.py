@@ -1,0 +1,65 @@
+"""The words that put a job's command into its container, as the ordinary user that it runs as. apptainer(1)."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from ligan.settings import ContainerSettings, JobSettings, Settings
+
+ISOLATED = ("--contain", "--ipc", "--pid", "--no-home", "--cwd", "/")
+"""Nothing of the node but what is bound: folders of its own for /tmp and /dev, its own processes, no home.
+
+Read-only is an image anyway. The environment is left alone: all of it is Slurm's and the few variables that commands
+keep (`command.KEPT_VARIABLES`), and the job needs SLURM_JOB_ID and CUDA_VISIBLE_DEVICES."""
+_IN_IMAGE = "python"
+"""The images' PATH leads to the one that has everything."""
+_MAKE_CACHE = 'umask 077 && mkdir -p "$0" && exec "$@"'
+"""Apptainer binds only what is there. Nothing is between the scheduler's signals and it: `exec`."""
+
+
+def python_argv(settings: Settings, role: str, site: JobSettings) -> tuple[str, ...]:
+    """argv of the role's Python on its node, to be followed by `-m MODULE`, in a container where the site has one."""
+    image = image_of(settings.container, role)
+    if not image:
+        return (*site.prefix, site.python or sys.executable)
+    cache = weights_cache(settings) if role != "frontend" and settings.backend.weights else ""
+    words = apptainer(settings.container, image, cache, gpu=wants_gpu(site))
+    return (*site.prefix, *words, site.python or _IN_IMAGE)
+
+
+def apptainer(container: ContainerSettings, image: str, cache: str, gpu: bool) -> tuple[str, ...]:
+    """The call of apptainer, up to the command inside. `cache` is a folder of the node that is made if need be."""
+    first = ("/bin/sh", "-c", _MAKE_CACHE, cache) if cache else ()
+    binds = (*container.binds, *((cache,) if cache else ()))
+    return (
+        *first,
+        *("apptainer", "--quiet", "exec", *ISOLATED),
+        *(("--nv",) if gpu else ()),
+        *(f"--bind={bind}" for bind in binds),
+        *container.arguments,
+        image,
+    )
+
+
+def image_of(container: ContainerSettings, role: str) -> str:
+    """The role's image, or an empty string where its jobs run on the node itself."""
+    if container.runtime == "none":
+        return ""
+    images = {
+        "frontend": container.frontend,
+        "backend": container.backend,
+        "cpu": container.cpu or container.backend,
+    }
+    return images[role]
+
+
+def wants_gpu(site: JobSettings) -> bool:
+    """Does the job ask for a GPU, in whichever of Slurm's ways?"""
+    asked = (f"--gres={site.gres}", *site.sbatch)
+    return any(word.startswith(("--gres=gpu", "--gres=gres:gpu", "--gpus")) for word in asked)
+
+
+def weights_cache(settings: Settings) -> str:
+    """The folder of each node where a backend keeps the weights that it fetched."""
+    return settings.backend.weights_cache or f"/var/tmp/ligan-{settings.ssh.user or getpass.getuser()}"  # noqa: S108

@@ -1,0 +1,36 @@
+"""From one version of the tables to the next: each step is a function over a connection, all of them one transaction.
+
+A step makes tables and columns with the helpers below. `create_all` and `add_column` leave alone what is there already,
+for a step may run after one that made the newest tables at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Column, Connection, inspect, update
+from sqlalchemy.schema import CreateColumn
+
+from master_daemon.state.schema import jobs, metadata
+
+Step = Callable[[Connection], None]
+
+
+def add_column(connection: Connection, column: Column[Any]) -> None:
+    """Add a column of `schema.py` to its table, which has rows: it is nullable, or has a `server_default`."""
+    there = {one["name"] for one in inspect(connection).get_columns(column.table.name)}
+    if column.name not in there:
+        words = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {words}")
+
+
+def _to_3(connection: Connection) -> None:
+    """New tables; which protocol a job speaks. Version 2 took jobs of protocol 1 only."""
+    metadata.create_all(connection)
+    add_column(connection, jobs.c.protocol)
+    connection.execute(update(jobs).where(jobs.c.host.is_not(None)).values(protocol=1))
+
+
+STEPS: Mapping[int, Step] = {3: _to_3}
+"""By the version that each leads to. Older databases than the first step's need the LiGAN before this one first."""

@@ -1,0 +1,102 @@
+"""What backends report of their tasks. A report of an attempt that has ended or is another's changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from ligan.ids import new_id
+from ligan.problem import Problem, ProblemDocument
+from ligan.wire.event import EventName, Progressed, Resulted
+from ligan.wire.image import Origin
+from ligan.wire.job import ReportedCheckpoint, ReportedImage, ReportedProgress, ReportedResult
+from ligan.wire.task import ResultImage, TaskOrder, TaskResult, TaskState
+from master_daemon.state import attempts, events, images
+from master_daemon.state.database import Transaction
+from master_daemon.state.jobs import Job
+from master_daemon.state.placing import ATTEMPT_THERE, attempt_there
+from master_daemon.state.prepared import Prepared
+from master_daemon.state.schema import tasks
+from master_daemon.state.tasks import end
+
+_HELD = Prepared(select(tasks.c.task_id, tasks.c.attempt, tasks.c.session_key).where(*ATTEMPT_THERE))
+_UPDATE = update(tasks).where(*ATTEMPT_THERE).returning(tasks.c.session_key)
+"""Finds and changes in one: no row where the attempt is not that backend's any more."""
+_CHECKPOINT = Prepared(_UPDATE.values(checkpoint=bindparam("sha256"), losses=0))
+_PROGRESS = Prepared(
+    _UPDATE.where(tasks.c.seq < bindparam("newer")).values(
+        state=TaskState.RUNNING.value, sent=True, seq=bindparam("newer")
+    ),
+    *("percent", "eta_s"),
+)
+_FINISH = Prepared(
+    _UPDATE.values(state=TaskState.DONE.value, percent=100.0, eta_s=None),
+    *("result", "ended_at"),
+)
+
+
+def progress(transaction: Transaction, job: Job, report: ReportedProgress, now: float) -> None:
+    """Record and publish progress. A late or doubled report (smaller `seq`) changes nothing.
+
+    Raises Problem `stale-report`.
+    """
+    values = {"newer": report.seq, "percent": report.percent, "eta_s": report.eta_s}
+    row = _PROGRESS.first(transaction.connection, _there(job, report) | values)
+    if row is None:
+        _held(transaction, report.task_id, report.attempt, job.nonce)
+        return
+    message = Progressed(task_id=report.task_id, percent=report.percent, eta_s=report.eta_s)
+    events.append(transaction, row.session_key, EventName.ON_PROGRESS, message, now)
+
+
+def checkpoint(transaction: Transaction, job: Job, report: ReportedCheckpoint) -> None:
+    """Remember from where the next attempt resumes. Raises Problem `stale-report`."""
+    if _CHECKPOINT.first(transaction.connection, _there(job, report) | {"sha256": report.sha256}) is None:
+        raise _stale()
+
+
+def finish(transaction: Transaction, job: Job, report: ReportedResult, now: float) -> None:
+    """Store the result, its images and the terminal event in this one transaction. Raises Problem `stale-report`."""
+    pictures = [_named(image) for image in report.images]
+    result = {"result": TaskResult(images=pictures).model_dump_json(), "ended_at": now}
+    row = _FINISH.first(transaction.connection, _there(job, report) | result)
+    if row is None:
+        raise _stale()
+    for image, picture in zip(report.images, pictures, strict=True):
+        size = (image.width, image.height)
+        images.add(transaction, row.session_key, image.sha256, size, Origin.TASK, now, image_id=picture.image_id)
+    attempts.end(transaction, report.task_id, report.attempt, "done", now)
+    message = Resulted(task_id=report.task_id, images=pictures)
+    events.append(transaction, row.session_key, EventName.ON_RESULT, message, now)
+
+
+def fail(transaction: Transaction, job: Job, task_id: str, attempt: int, problem: ProblemDocument, now: float) -> None:
+    """End the task as the backend that has it says. Raises Problem `stale-report`."""
+    end(transaction, _held(transaction, task_id, attempt, job.nonce), problem, now)
+
+
+def refuse(transaction: Transaction, order: TaskOrder, nonce: str, problem: ProblemDocument, now: float) -> None:
+    """End a task that its backend did not take."""
+    row = _HELD.first(transaction.connection, attempt_there(order.task_id, order.attempt, nonce))
+    if row is not None:
+        end(transaction, row, problem, now)
+
+
+def _named(image: ReportedImage) -> ResultImage:
+    return ResultImage(image_id=new_id("i"), width=image.width, height=image.height, caption=image.caption)
+
+
+def _there(job: Job, report: ReportedProgress | ReportedCheckpoint | ReportedResult) -> dict[str, object]:
+    return attempt_there(report.task_id, report.attempt, job.nonce)
+
+
+def _held(transaction: Transaction, task_id: str, attempt: int, nonce: str) -> Any:  # noqa: ANN401 (a row)
+    row = _HELD.first(transaction.connection, attempt_there(task_id, attempt, nonce))
+    if row is None:
+        raise _stale()
+    return row
+
+
+def _stale() -> Problem:
+    return Problem("stale-report", "The task has ended, or another backend has it; forget about it.")

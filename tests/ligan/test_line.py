@@ -1,0 +1,149 @@
+"""A kept connection, against a server that is written byte by byte."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ligan.problem import Problem
+from ligan.web.client import Client
+from ligan.web.line import BrokenAnswerError, Line
+from ligan.wire.job import Done
+from tests.ligan.stub import wait_until
+
+_HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Scripted:
+    """Says the given answers, one for each request; `None` closes the connection, and the next answer is another's."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self._answers = list(answers)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.heard: list[bytes] = []
+        self.connections = 0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while self._answers:
+            with self._listener.accept()[0] as connection:
+                self.connections += 1
+                self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        while self._answers:
+            answer = self._answers.pop(0)
+            if answer is None:
+                return
+            self.heard.append(connection.recv(65536))
+            connection.sendall(answer)
+
+    def close(self) -> None:
+        self._thread.join(20)
+        self._listener.close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[list[Scripted]]:
+    made: list[Scripted] = []
+    yield made
+    for one in made:
+        one.close()
+
+
+def of_length(body: bytes, *more: bytes) -> bytes:
+    return b"\r\n".join((b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *more, b"", body))
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "kept"),
+    [
+        (of_length(b"abc"), b"abc", True),
+        (of_length(b""), b"", True),
+        (of_length(b"abc", b"Connection: close"), b"abc", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", b"abc", True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + of_length(b"abc"), b"abc", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", b"abc", False),
+    ],
+)
+def test_whole_answers(scripted: list[Scripted], answer: bytes, body: bytes, kept: bool) -> None:
+    scripted.append(Scripted(answer, None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    reply = line.exchange(_HEAD, b"")
+    assert (reply.body, line.kept) == (body, kept)
+    assert reply.status in (200, 204)
+    line.close()
+
+
+def test_an_answer_without_a_length_ends_with_its_connection(scripted: list[Scripted]) -> None:
+    scripted.append(Scripted(b"HTTP/1.1 200 OK\r\nX-Mine: Yes\r\n\r\nabc", None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    reply = line.exchange(_HEAD, b"")
+    assert (reply.body, reply.headers, line.kept) == (b"abc", {"x-mine": "Yes"}, False)
+    line.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    ],
+)
+def test_what_is_no_whole_answer(scripted: list[Scripted], answer: bytes) -> None:
+    scripted.append(Scripted(answer, None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    with pytest.raises(BrokenAnswerError):
+        line.exchange(_HEAD, b"")
+    line.close()
+
+
+def test_a_client_keeps_its_connection(scripted: list[Scripted]) -> None:
+    server = Scripted(of_length(b"{}"), of_length(b"{}"), of_length(b"{}"))
+    scripted.append(server)
+    client = Client(f"http://127.0.0.1:{server.port}/base", {"X-Mine": "yes"})
+    for _ in range(3):
+        assert client.post("/path", Done(), Done).ok
+    assert server.connections == 1
+    head, _, body = server.heard[-1].partition(b"\r\n\r\n")
+    assert body == b'{"ok":true}'
+    assert head.split(b"\r\n") == [
+        b"POST /base/path HTTP/1.1",
+        b"Host: 127.0.0.1:%d" % server.port,
+        b"X-Mine: yes",
+        b"Content-Type: application/json",
+        b"Content-Length: 11",
+    ]
+    client.close()
+
+
+def test_a_connection_that_was_closed_in_between_is_made_again(scripted: list[Scripted]) -> None:
+    server = Scripted(of_length(b"{}"), None, of_length(b"{}"), None, of_length(b"{}"))
+    scripted.append(server)
+    client = Client(f"http://127.0.0.1:{server.port}")
+    for calls in range(1, 4):
+        assert client.post("/", Done(), Done).ok
+        wait_until(lambda: not client._idle[0].idle() or server.connections == 3, "the other side closes")
+        assert server.connections == calls
+    client.close()
+
+
+def test_a_connection_that_broke_is_not_used_again(scripted: list[Scripted]) -> None:
+    server = Scripted(b"nonsense\r\n\r\n", None, of_length(b"{}"))
+    scripted.append(server)
+    client = Client(f"http://127.0.0.1:{server.port}")
+    with pytest.raises(Problem) as raised:
+        client.get("/", Done)
+    assert raised.value.slug == "unreachable"
+    assert client.get("/", Done).ok
+    client.close()

@@ -1,0 +1,18 @@
+#!/bin/bash
+#SBATCH --job-name=ligan-frontend-n0nce
+#SBATCH --time=4320
+#SBATCH --output=/nfs/ligan/logs/n0nce.log
+#SBATCH --open-mode=append
+#SBATCH --no-requeue
+#SBATCH --partition=main
+#SBATCH --chdir=/nfs/ligan/logs
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=1G
+#SBATCH --constraint=cpu
+
+# The server takes the place of this shell, so Slurm's signals reach it, and reads its bootstrap document, which holds
+# the token of this job, from standard input: it stands in no argument list and no environment.
+umask 077
+exec /opt/ligan/.venv/bin/python -m frontend_server <<'END_OF_BOOTSTRAP'
+{"token": "t0ken"}
+END_OF_BOOTSTRAP
