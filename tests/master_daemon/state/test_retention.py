@@ -103,9 +103,8 @@ def test_an_erased_session_leaves_nothing(store: Store) -> None:
     assert store.sweeper.erase(key, "page", NOW + 9).keys == [], "once more changes nothing"
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # PostgreSQL's vacuum overwrites in its own time
 def test_what_was_erased_is_in_no_file_any_more(store: Store, tmp_path: Path) -> None:
-    if store.database.engine.name != "sqlite":
-        pytest.skip("PostgreSQL's vacuum overwrites in its own time")
     mark = "a suspect's name"
     _, key = new_session(store.database)
     for _ in range(200):
