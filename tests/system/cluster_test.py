@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -68,8 +68,8 @@ def _session(house: ContainerHouse) -> None:
     page = Page(house.url)
     began = time.time()
     _, until_ready = _timed(page.wait_ready)
-    job, phases = house.times("backend")[-1], house.phases()[-1]
-    _steps(began, job, phases)
+    job = house.times("backend")[-1]
+    _steps(began, job, house.phases(job["nonce"]))
     _row("asked for → ready", until_ready)
     upload, took = _timed(lambda: page.upload(portrait("JPEG")))
     _row("photo sent, its face found", took, upload.face.state.value)
@@ -85,7 +85,7 @@ def _session(house: ContainerHouse) -> None:
     page.http.close()
 
 
-def _steps(began: float, job: Mapping[str, float | None], phases: Mapping[str, float]) -> None:
+def _steps(began: float, job: Mapping[str, Any], phases: Mapping[str, float]) -> None:
     """Phases count from the birth of Python; its last one ends when the daemon hears that the backend is ready."""
     born = (job["ready_at"] or 0.0) - max(phases.values())
     _row("asked for → submitted", (job["submitted_at"] or 0.0) - began)

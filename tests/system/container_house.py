@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cluster_fixture import USER, SlurmCluster
 from tests.system.running import System, ligan_up
@@ -41,9 +42,9 @@ class ContainerHouse:
         """`folder` as the login node sees it."""
         return Path(f"/proc/{self.system.process.pid}/root{self.folder}")
 
-    def times(self, role: str) -> list[Mapping[str, float | None]]:
-        """When each job of a role was asked for, submitted, and ready; Unix s, the oldest first."""
-        names = ("requested_at", "submitted_at", "started_at", "ready_at")
+    def times(self, role: str) -> list[Mapping[str, Any]]:
+        """Each job of a role: its nonce, and when it was asked for, submitted, and ready (Unix s); the oldest first."""
+        names = ("nonce", "requested_at", "submitted_at", "started_at", "ready_at")
         query = f"SELECT {', '.join(names)} FROM jobs WHERE role = ? ORDER BY requested_at"  # noqa: S608 (ours)
         with tempfile.TemporaryDirectory() as copy:  # SQLite itself would follow /proc's link to the wrong root
             for file in (self.login / "state").glob("ligan.sqlite*"):
@@ -53,12 +54,17 @@ class ContainerHouse:
 
     def logs(self) -> str:
         """What all jobs wrote: an srun's output comes to the login node, a batch job's stays on its own."""
-        files = [*(self.login / "logs").glob("*.log"), *(self.folder / "logs").glob("*.log")]
-        return "\n".join(file.read_text() for file in files)
+        return "\n".join(file.read_text() for file in self._logs("*"))
 
-    def phases(self) -> list[Mapping[str, float]]:
-        """Seconds from the birth of each backend's process to the end of each phase of its start."""
-        return [json.loads(found.replace("'", '"')) for found in _PHASES.findall(self.logs())]
+    def phases(self, nonce: str) -> Mapping[str, float]:
+        """Seconds from the birth of a ready backend's process to the end of each phase of its start."""
+        (log,) = self._logs(f"*{nonce}*")
+        (found,) = _PHASES.findall(log.read_text())
+        phases: Mapping[str, float] = json.loads(found.replace("'", '"'))
+        return phases
+
+    def _logs(self, name: str) -> list[Path]:
+        return [*(self.login / "logs").glob(f"{name}.log"), *(self.folder / "logs").glob(f"{name}.log")]
 
 
 @contextmanager

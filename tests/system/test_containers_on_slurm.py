@@ -57,7 +57,7 @@ def test_the_main_job_runs_in_containers(house: ContainerHouse, photo: bytes, we
     assert {name: path.read_bytes() for name, path in kept(house).items()} == {
         path.name: path.read_bytes() for path in weights.iterdir()
     }
-    assert "fetch" in house.phases()[0]
+    assert "fetch" in house.phases(house.times("backend")[0]["nonce"])
 
 
 def test_the_next_backend_finds_the_weights_and_fetches_what_is_broken(
