@@ -90,6 +90,6 @@ def test_a_job_that_is_cancelled_ends_well(house: ContainerHouse, slurm_cluster:
         return slurm_cluster.run_as_user("squeue", "--me", "--noheader", "--states=all", f"--jobs={number}", "-o%T")
 
     wait_until(lambda: "RUNNING" not in states() and "COMPLETING" not in states(), "the job ends", 60)
-    # Slurm signals all processes of the step, Apptainer's own helpers too: where one of them goes first, it says FAILED.
+    # Slurm signals all processes of the step, Apptainer's own helpers too: where one goes first, it says FAILED.
     assert states().strip() in ("COMPLETED", "FAILED"), "it ended by itself, not by Slurm's SIGKILL"
     page.http.close()
