@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,17 @@ def test_an_image_holds_what_its_server_needs_in_pinned_versions(images: Images,
     assert not absent & installed.keys()
     found = "import json; from importlib.util import find_spec; print(json.dumps(bool(find_spec('NAME'))))"
     assert [run(images, role, found.replace("NAME", name)) for name in (others, "master_daemon")] == [False, False]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder in /")
+def test_a_folder_that_came_after_apptainer_is_seen(images: Images) -> None:
+    with tempfile.TemporaryDirectory(dir="/") as folder:
+        Path(folder).chmod(0o755)
+        Path(folder, "note").write_text("here")
+        words = ["apptainer", "--silent", "exec", "--bind", folder, str(images.frontend), "cat", f"{folder}/note"]
+        for user in ("root", USER):
+            done = subprocess.run(words, capture_output=True, text=True, cwd=folder, user=user)
+            assert done.stdout == "here", done.stderr
 
 
 def test_the_images_are_small(images: Images) -> None:
