@@ -183,7 +183,8 @@ from master_daemon.cluster.manager import JobRequest
 from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
 site = SlurmSite(Path(sys.argv[1]), {"backend": "gpu"}, gres={"backend": "gpu:1"}, memory={"backend": "100M"})
 wanted = JobRequest(sys.argv[2], "backend", ("sh", "-c", "cat; exec sleep 600"), "hello\\n", 600)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup(1)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup(1),
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # or in the background of a shell, which ignores it
 print(SlurmCliManager(site, immediate={"backend": Immediate()}).submit(wanted), flush=True)
 time.sleep(600)
 """

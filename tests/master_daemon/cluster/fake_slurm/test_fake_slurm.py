@@ -122,9 +122,12 @@ def test_a_requeued_job_runs_again_under_its_number(slurm: FakeSlurm) -> None:
 
 
 def test_a_preempted_job_is_told_and_then_killed(slurm: FakeSlurm) -> None:
-    job = running(slurm, "#!/bin/bash\n#SBATCH -o told -t 10\ntrap 'echo told' TERM\nwhile :; do sleep 0.05; done\n")
+    listens = "trap 'echo told' TERM\necho listens\nwhile :; do sleep 0.05; done\n"
+    job = running(slurm, f"#!/bin/bash\n#SBATCH -o said -t 10\n{listens}")
+    said = slurm.folder / "said"
+    wait_until(lambda: "listens" in said.read_text(), "a job that has its trap set")
     slurm.preempt(job)
-    wait_until(lambda: "told" in (slurm.folder / "told").read_text(), "SIGTERM")
+    wait_until(lambda: "told" in said.read_text(), "SIGTERM")
     assert wait_state(slurm, job, "PREEMPTED").exit_code == -9
 
 
@@ -153,11 +156,13 @@ def test_time_limits_and_times_run_by_the_clusters_clock(slurm: FakeSlurm) -> No
 
 
 def test_a_signal_comes_before_the_time_limit_if_asked_for(slurm: FakeSlurm) -> None:
-    script = "#!/bin/bash\n#SBATCH -t 1 --signal=B:USR1@50 -o told\ntrap 'echo told; exit' USR1\nsleep 600 & wait\n"
-    job = running(slurm, script)
+    listens = "trap 'echo told; exit' USR1\necho listens\nsleep 600 & wait\n"
+    job = running(slurm, f"#!/bin/bash\n#SBATCH -t 1 --signal=B:USR1@50 -o said\n{listens}")
+    said = slurm.folder / "said"
+    wait_until(lambda: "listens" in said.read_text(), "a job that has its trap set")
     slurm.clock_jump(15)
     wait_state(slurm, job, "COMPLETED")
-    assert (slurm.folder / "told").read_text() == "told\n"
+    assert said.read_text() == "listens\ntold\n"
 
 
 def test_a_forgotten_job_goes_on_unlisted(slurm: FakeSlurm) -> None:
