@@ -7,7 +7,7 @@ STATE_DIR ?= state
 BIN := .venv/bin
 WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
 
-.PHONY: run test bench faults setup webui wheel images cluster-test clean help
+.PHONY: run test bench faults attack setup webui wheel images cluster-test docs clean help
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile
@@ -24,6 +24,9 @@ bench: .venv/.tested frontend_server/static/.built  ## every benchmark, one afte
 faults: .venv/.tested frontend_server/static/.built  ## break everything, and count what was lost: build/faults.json; ROWS='squeue-*' for some
 	@$(BIN)/python -m tests.faults --only '$(or $(ROWS),*)' --json build/faults.json
 
+attack: .venv/.tested frontend_server/static/.built  ## try to get in and to break it: build/attack.json; FAMILIES='c*' for some
+	@$(BIN)/python -m tests.attack --only '$(or $(FAMILIES),*)' --json build/attack.json
+
 setup: .venv/.installed frontend_server/static/.built  ## install everything that is missing
 webui: frontend_server/static/.built  ## build the web UI
 wheel: setup  ## dist/ligan-VERSION.whl: all in one, for pipx install
@@ -35,12 +38,20 @@ images: .venv/.installed frontend_server/static/.built  ## Apptainer images of b
 cluster-test: .venv/.tested images  ## the main job in those images on a real Slurm cluster made here, with times; root
 	@$(BIN)/python -m tests.system.cluster_test
 
+docs: .venv/.documented  ## the documents as a site: build/site/index.html
+	@rm -rf build/site
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -b html -d build/doctrees docs build/site
+
 .venv/.installed: setup.py constraints.txt model_parts.txt scripts/setup-python
 	@PYTHON="$(PYTHON)" scripts/setup-python
 
 .venv/.tested: .venv/.installed
 	@echo "setup: what the tests need"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[backend,test]'
+	@touch $@
+
+.venv/.documented: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 frontend_server/static/.built: $(WEBUI_SOURCES) scripts/setup-webui scripts/use-node | .venv/.installed

@@ -32,8 +32,11 @@ FAKE = ["numpy>=1.26", "pillow>=10.3"]  # all that a backend needs whose engine 
 BACKEND = [*FAKE, "torch>=2.3", "safetensors>=0.4", "opencv-python-headless>=4.12,<5"]
 TRAINING = ["scikit-learn>=1.4"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
+DOCS = ["sphinx>=8", "myst-parser>=4", "furo>=2024.8.6"]
 TEST = [
     *POSTGRESQL,
+    *DOCS,
+    "axe-playwright-python>=0.1.4",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "ruff>=0.6",
@@ -41,9 +44,11 @@ TEST = [
     "playwright>=1.45",
     "scikit-image>=0.22",
     "psutil>=5.9",
+    "schemathesis>=4.30,<5",
     "types-requests",
     "types-waitress",
     "types-psutil",
+    "types-docutils",
     "types-jsonschema",
     "types-paramiko",
 ]
@@ -69,6 +74,7 @@ setup(
     extras_require={
         "backend": BACKEND + TRAINING,
         "test": TEST,
+        "docs": DOCS,
         "postgresql": POSTGRESQL,
         "pyslurm": ["pyslurm>=23.2"],
         # What the images of singularity/ hold, without the rest: scripts/build-images
@@ -84,8 +90,14 @@ setup(
             "doctor = master_daemon.doctor:doctor",
             "status = master_daemon.operator_command.status:status",
             "jobs = master_daemon.operator_command.jobs:jobs",
+            "submit = master_daemon.developer_command.submit:submit",
+            "logs = master_daemon.developer_command.logs:logs",
+            "cancel = master_daemon.developer_command.cancel:cancel",
             "explain = master_daemon.operator_command.explain:explain",
             "drain = master_daemon.operator_command.drain:drain",
+            "maintenance = master_daemon.operator_command.maintenance:maintenance",
+            "announce = master_daemon.operator_command.announce:announce",
+            "usage = master_daemon.operator_command.usage:usage",
             "users = master_daemon.operator_command.users:users",
             "tokens = master_daemon.operator_command.tokens:tokens",
             "init = master_daemon.site_file.command:init",
