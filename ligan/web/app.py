@@ -22,11 +22,18 @@ _PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
 _RESPONSES: dict[str | int | HTTPStatus, Any] = {
     status: {"description": description, "content": _PROBLEM_CONTENT}
     for status, description in {
+        "400": "Cannot be understood",
         "401": "No session, or no token",
         "403": "This caller may not do that",
         "404": "Unknown, or another session's",
+        "409": "Does not fit how things are by now",
+        "413": "Too large",
         "422": "Invalid parameters",
+        "429": "Too many, or too often",
+        "431": "Too large a head",
+        "502": "Another part did not answer",
         "503": "Not ready yet",
+        "507": "No room left",
     }.items()
 }
 _HTTP_SLUGS = {404: "not-found", 405: "method-not-allowed", 413: "file-too-large", 403: "not-authorised"}

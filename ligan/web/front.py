@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 
 from flask import Flask
@@ -28,22 +29,34 @@ def nothing_known(_error: BaseException) -> Problem | None:
     return None
 
 
-def is_small_json(head: RequestHead) -> bool:
+def is_small(head: RequestHead) -> bool:
     """Whether the body is one that a hot call may have."""
-    return (
-        head.content_length is not None
-        and head.content_length <= SMALL
-        and head.get(b"content-type") == "application/json"
-    )
+    return head.content_length is not None and head.content_length <= SMALL
+
+
+def is_small_json(head: RequestHead) -> bool:
+    """The same of a call that sends a message."""
+    return is_small(head) and head.get(b"content-type") == "application/json"
 
 
 class Front:
     """Serves on the running loop; connections queue in the kernel until `start`."""
 
     def __init__(
-        self, listener: socket.socket, app: Flask, hot: Hot, threads: int = 8, known: Known = nothing_known
+        self,
+        listener: socket.socket,
+        app: Flask,
+        hot: Hot,
+        threads: int = 8,
+        known: Known = nothing_known,
+        tls: ssl.SSLContext | None = None,
+        plain: Callable[[], bool] | None = None,
     ) -> None:
-        """`app` gets `threads` of its own. `known` gives the problem that an exception of the part's making means."""
+        """`app` gets `threads` of its own. `known` gives the problem that an exception of the part's making means.
+
+        `tls` and `plain` as for `HttpServer.start`; the way to the application behind is this machine's loopback.
+        """
+        self._tls, self._plain = tls, plain
         self._listener = listener
         self._hot = hot
         self._known = known
@@ -54,7 +67,7 @@ class Front:
     async def start(self) -> None:
         self._flask.start()
         self._server = HttpServer(self._route, known=self._known)
-        await self._server.start(self._listener)
+        await self._server.start(self._listener, self._tls, self._plain)
 
     def _route(self, head: RequestHead) -> Whole | Pass:
         return self._hot(head) or self._all_else

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
 from httptools import HttpParserError, HttpResponseParser
+
+from ligan.tls.peer import Peer
 
 _CHUNK = 1 << 16
 """Bytes that are read at once."""
@@ -31,22 +34,33 @@ class Reply:
 class Line:
     """One exchange at a time; not thread-safe. `timeout_s` bounds each wait: to connect, to send, for what comes next.
 
-    Every method raises OSError (TimeoutError and BrokenAnswerError among them); the line is useless afterwards.
+    With a `peer` it speaks TLS, and to nobody else. Every method raises OSError (TimeoutError, BrokenAnswerError and
+    ssl.SSLError among them); the line is useless afterwards.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+    def __init__(self, host: str, port: int, timeout_s: float, peer: Peer | None = None) -> None:
         self._socket = socket.create_connection((host, port), timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if peer is not None:
+            self._socket = _secured(self._socket, peer)
         self.kept = True
         """Whether another exchange may follow, as far as both sides have said."""
 
     def exchange(self, head: bytes, body: bytes) -> Reply:
         """Send a request and read its answer. `head` ends with the empty line and says how long `body` is."""
+        self.send(head, body)
+        return self.receive()
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """The request alone; its answer is to be read before the next."""
         if len(body) > _TOGETHER:
             self._socket.sendall(head)
             self._socket.sendall(body)
         else:
             self._socket.sendall(head + body)
+
+    def receive(self) -> Reply:
+        """The answer to what was sent."""
         answer = _Answer()
         while not answer.whole:
             answer.feed(self._socket.recv(_CHUNK))
@@ -61,6 +75,15 @@ class Line:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _secured(line: socket.socket, peer: Peer) -> ssl.SSLSocket:
+    """Over TLS an end that the other side has not signed is an error: it may have been cut."""
+    try:
+        return peer.context.wrap_socket(line, server_hostname=peer.name, suppress_ragged_eofs=False)
+    except BaseException:
+        line.close()
+        raise
 
 
 class _Parser(Protocol):

@@ -19,6 +19,8 @@ class Destination(Enum):
     """The daemon's own too: logging in and out, and the user's account."""
     OPERATOR = auto()
     """The daemon's own too, for users of that role and whoever holds the operator's token."""
+    JOB_EVENTS = auto()
+    """A test job's event stream, for developers."""
     FRONTEND = auto()
     """Everything else (the catch-all)."""
 
@@ -28,18 +30,21 @@ _EXACT = {
     "/api/v1/session": Destination.OWN,
     "/api/v1/start-of-interaction": Destination.OWN,
     "/api/v1/tasks": Destination.OWN,
+    "/api/v1/notices": Destination.OWN,
     "/login": Destination.ACCOUNT,
     "/logout": Destination.ACCOUNT,
     "/api/v1/account": Destination.ACCOUNT,
     "/metrics": Destination.OPERATOR,
     "/operator": Destination.OPERATOR,
+    "/api/v1/jobs": Destination.OPERATOR,
 }
 _EXACT_READ = {"/": Destination.START, "/api/v1/events": Destination.EVENTS}
-_MATCHED = (Destination.IMAGE, Destination.ACCOUNT, Destination.OPERATOR, Destination.OWN)
+_MATCHED = (Destination.IMAGE, Destination.JOB_EVENTS, Destination.ACCOUNT, Destination.OPERATOR, Destination.OWN)
 _PATTERN = re.compile(
     r"(?P<IMAGE>/api/v1/images/[^/]+)"
     r"|(?P<ACCOUNT>(/api/v1/account|/login)/.*)"
-    r"|(?P<OPERATOR>(/operator|/api/v1/admin)/.*)"
+    r"|(?P<JOB_EVENTS>/api/v1/jobs/[^/]+/events)"
+    r"|(?P<OPERATOR>(/operator|/api/v1/admin|/api/v1/jobs)/.*)"
     r"|(?P<OWN>/api/v1/tasks/(?!kinds$)[^/]+|/docs.*|/[a-z-]+-api-docs(/.*)?)"
 )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from ligan.intervals import MAX_BODY
 from ligan.problem import Problem
@@ -18,11 +18,13 @@ from ligan.web.http.route import Address, File, Pass, Route
 from master_daemon.accounts import pending
 from master_daemon.accounts.caller import CALLER_HEADER, By, Caller, Refusal, written
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
-from master_daemon.api.express import Express
+from master_daemon.api.developer import developer_of
+from master_daemon.api.express import PNG, Express
 from master_daemon.api.login import PENDING_HEADER
 from master_daemon.api.public import SEND_HEADER
 from master_daemon.parts import Parts
 from master_daemon.state.jobs import Job
+from master_daemon.trials.stream import trial_stream
 from master_daemon.tunnel.cookie import set_cookie
 from master_daemon.tunnel.destination import Destination, destination_of
 from master_daemon.tunnel.hub import Hub
@@ -42,9 +44,9 @@ ALWAYS: Fields = (
 """What every answer says, unless it says otherwise itself."""
 _NOT_CARRIED = frozenset({b"cookie", b"authorization"})
 """Not the other servers' business: they are told the session, or the caller, in a header of ours."""
-_NO_VISIT = frozenset({Destination.EVENTS, Destination.OPERATOR, Destination.ACCOUNT})
+_NO_VISIT = frozenset({Destination.EVENTS, Destination.OPERATOR, Destination.ACCOUNT, Destination.JOB_EVENTS})
 """Requests by which nobody shows that they use their backend; an open stream says so itself."""
-_PNG: Fields = ((b"content-type", b"image/png"), (b"cache-control", b"private, max-age=3600, immutable"))
+_IMAGE = re.compile(r"/api/v1/images/(i-[0-9a-z]{22})")
 _STARTING = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>LiGAN is starting</title></head><body><h1>LiGAN is starting</h1>
 <p>The web server is on its way; this page reloads by itself.</p></body></html>"""
@@ -74,6 +76,7 @@ class Gateway:
             Destination.OWN: self._own,
             Destination.ACCOUNT: self._account,
             Destination.OPERATOR: self._operator,
+            Destination.JOB_EVENTS: self._job_events,
             Destination.FRONTEND: self._frontend,
         }
 
@@ -110,13 +113,16 @@ class Gateway:
             raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
         return stream(self._parts, self._hub, caller.session_key, head.get(b"last-event-id") or "")
 
-    def _image(self, _head: RequestHead, caller: Caller) -> Route:
-        return self._to_api(caller, self._artifact)
+    def _image(self, head: RequestHead, caller: Caller) -> Route | Awaitable[Route]:
+        named = _IMAGE.fullmatch(head.target)
+        if named is None or head.method != "GET" or not caller.session_id or head.chunked or head.content_length:
+            return self._to_api(caller, self._artifact)
+        return self._express.image(caller.session_id, named[1])
 
     def _artifact(self, answer: AnswerHead) -> File | None:
         """No byte of an image passes Flask, which says only which it is."""
         sha256 = answer.get(_SEND)
-        return None if sha256 is None else File(self._parts.artifacts.path(sha256), _PNG)
+        return None if sha256 is None else File(self._parts.artifacts.path(sha256), PNG)
 
     def _own(self, head: RequestHead, caller: Caller) -> Route:
         return self._express.public(head, caller.session_id or None) or self._to_api(caller)
@@ -134,13 +140,25 @@ class Gateway:
         ours = self._shown + _told_who(caller) + _line(TOKEN_HEADER, given)
         return Pass(self._api, self._carried, MAX_BODY, ours)
 
+    async def _job_events(self, head: RequestHead, caller: Caller) -> Route:
+        developer = developer_of(self._parts, caller, head.get(_TOKEN) or "")
+        trial_id = head.path.split("/")[-2]
+        await asyncio.to_thread(self._parts.trials.look, developer, trial_id, self._parts.now())
+        return trial_stream(self._parts, self._hub, trial_id, head.get(b"last-event-id") or "")
+
     def _frontend(self, head: RequestHead, caller: Caller, answer_fields: Fields = ()) -> Route:
         job = self._parts.supervisor.frontend
         if job is None or not job.ready:
             return _not_ready(head, answer_fields)
         ours = self._proof(job) + _told(caller.session_id)
-        to = _address(self._parts.lines.url(job))
-        return Pass(to, self._carried, MAX_BODY, ours, answer_fields, on_unreachable=self._parts.supervisor.hint)
+        return Pass(
+            self._parts.lines.address(job),
+            self._carried,
+            MAX_BODY,
+            ours,
+            answer_fields,
+            on_unreachable=self._parts.supervisor.hint,
+        )
 
     def _proof(self, job: Job) -> bytes:
         """What the frontend believes; its token is derived once, and not for every request."""
@@ -170,9 +188,3 @@ def _not_ready(head: RequestHead, fields: Fields) -> Route:
         html = (b"content-type", b"text/html; charset=utf-8")
         return Answer(503, _STARTING, (html, (b"retry-after", b"1"), *fields))
     raise Problem("frontend-not-ready", "The web server is starting or changing places; try again in a moment.")
-
-
-@lru_cache(64)
-def _address(url: str) -> Address:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or 80

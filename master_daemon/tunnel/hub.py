@@ -24,6 +24,10 @@ class Page(Protocol):
         """An event, with its number, as it goes over the wire."""
         ...
 
+    def interject(self, framed: bytes) -> None:
+        """An event without a number; one that reads slowly may miss it."""
+        ...
+
     def keep_alive(self) -> None:
         """Break the silence."""
         ...
@@ -46,6 +50,10 @@ class Hub:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._spread, list(events))
 
+    def poke(self, key: str) -> None:
+        """There is something new for the streams of `key`, which look for themselves what it is; from any thread."""
+        self.publish([StoredEvent(key, 0, "news", "")])
+
     def _spread(self, events: list[StoredEvent]) -> None:
         now = self.loop.time()
         for event in events:
@@ -55,6 +63,17 @@ class Hub:
                 for page in list(pages):
                     page.spoke_at = now
                     page.tell(event.id, framed)
+
+    def broadcast(self, name: str, data: str) -> None:
+        """An event for every open stream, from any thread. It has no id: a page that is not there reads what it says
+        when it comes.
+        """
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._tell_all, f"event: {name}\ndata: {data}\n\n".encode())
+
+    def _tell_all(self, framed: bytes) -> None:
+        for page in [page for pages in self._pages.values() for page in pages]:
+            page.interject(framed)
 
     def open(self, session_key: str, page: Page) -> None:
         page.spoke_at = self.loop.time()

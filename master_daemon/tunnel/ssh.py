@@ -101,7 +101,7 @@ class SshReach:
 
     def url(self, job: Job) -> str:
         """As `Reach.url`. Raises OSError when this machine has no port or file descriptor left."""
-        return self._forwarder(*_key(job)).url
+        return f"{job.scheme}://127.0.0.1:{self._forwarder(*_key(job)).port}"
 
     def drop(self, job: Job) -> None:
         with self._turn:

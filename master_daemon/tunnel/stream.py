@@ -64,6 +64,10 @@ class PageStream:
             self._known = number
             writer.send(framed)
 
+    def interject(self, framed: bytes) -> None:
+        if self._writer is not None and not self._writer.stalled:
+            self._writer.send(framed)
+
     def keep_alive(self) -> None:
         if self._writer is not None and not self._reading and not self._writer.stalled:
             self._writer.send(_KEEPALIVE)

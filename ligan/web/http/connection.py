@@ -20,7 +20,7 @@ from ligan.web.http.passing import Passing
 from ligan.web.http.route import File, Pass, Route, Stream, Whole
 from ligan.web.http.service import Service
 from ligan.web.http.stream import Streaming
-from ligan.web.http.upstream import at_once
+from ligan.web.http.transport import is_secure, tune
 from ligan.web.http.whole import Reading
 
 _END = b"\r\n\r\n"
@@ -33,7 +33,7 @@ _HANDLERS: dict[type[Any], Callable[[Connection, Any], Handler]] = {}
 class Connection(Answering):
     """At most one request at a time; those sent ahead wait."""
 
-    __slots__ = ("_ahead", "_asking", "_began", "_lingering", "_peer", "_size")
+    __slots__ = ("_ahead", "_asking", "_began", "_lingering", "_peer", "_secure", "_size")
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
@@ -47,9 +47,10 @@ class Connection(Answering):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        at_once(transport)
+        tune(transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._secure = is_secure(transport)
         self._service.connections.add(self)
         if self._service.full:
             self._transport.abort()
@@ -123,7 +124,7 @@ class Connection(Answering):
                 _check_unfinished(data)
                 self._ahead = data
                 return
-            head = read_request(_limited(data[:end]), self._peer)
+            head = read_request(_limited(data[:end]), self._peer, self._secure)
         except Problem as problem:
             self._refuse(problem)
         else:
@@ -245,10 +246,11 @@ class Connection(Answering):
     def _close_now(self) -> None:
         """With bytes unread, TCP would take the answer back: let the caller close first."""
         self._resume()
-        if self._ahead and self._transport.can_write_eof() and not self._transport.is_closing():
+        if self._ahead and not self._transport.is_closing():
             self._lingering = True
             self._began = self._service.loop.time()
-            self._transport.write_eof()
+            if self._transport.can_write_eof():  # TLS has no half of an end; the caller knows from the answer's head
+                self._transport.write_eof()
         else:
             self._transport.close()
 

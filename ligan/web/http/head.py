@@ -37,6 +37,8 @@ class RequestHead(NamedTuple):
     peer: str
     """The caller's address, "" for a unix socket."""
     fields: FieldSet
+    secure: bool = False
+    """It came over TLS that ends here."""
 
     @property
     def headers(self) -> Fields:
@@ -92,7 +94,7 @@ class _Seen:
         self.fields.append((name.lower(), value))
 
 
-def read_request(data: bytes, peer: str) -> RequestHead:
+def read_request(data: bytes, peer: str, secure: bool = False) -> RequestHead:
     """The head in `data`, which ends with its empty line.
 
     Raises Problem `malformed-request`, `head-too-large` or, for what only a proxy answers, `not-found`.
@@ -112,7 +114,7 @@ def read_request(data: bytes, peer: str) -> RequestHead:
     except MalformedError as error:
         raise Problem("malformed-request", f"This is no request of HTTP/1.1: {error}.") from error
     origin = target.decode() if target.startswith(b"/") and method != b"CONNECT" else _origin_form(method, target)
-    return RequestHead(method.decode(), origin, http11, http11 and not fields.closes, peer, fields)
+    return RequestHead(method.decode(), origin, http11, http11 and not fields.closes, peer, fields, secure)
 
 
 def read_answer(data: bytes) -> AnswerHead:

@@ -12,7 +12,7 @@ from ligan.web.http.answer import BODILESS
 from ligan.web.http.body import LAST_CHUNK, Body, Chunked, Counted, UntilEnd, chunk
 from ligan.web.http.fields import MalformedError
 from ligan.web.http.head import MAX_HEAD, AnswerHead, read_answer
-from ligan.web.http.route import Address, Pass
+from ligan.web.http.route import Address, Pass, Secured
 from ligan.web.http.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -252,5 +252,5 @@ def _host(address: Address) -> bytes:
     """The Host field (RFC 9110, section 7.2)."""
     if isinstance(address, str):
         return b"localhost"
-    host, port = address
+    host, port = (address.host, address.port) if isinstance(address, Secured) else address
     return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ligan.tls.peer import Peer
 from ligan.web.http.answer import Answer
 from ligan.web.http.fields import Fields
 from ligan.web.http.head import AnswerHead, RequestHead
 from ligan.web.http.passed import Carried
 
-Address = tuple[str, int] | str
-"""Host and port, or the path of a unix socket."""
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """Where somebody answers over TLS, and who that has to be. Kept connections are told apart by both."""
+
+    host: str
+    port: int
+    peer: Peer
+
+    def __str__(self) -> str:
+        return f"{self.peer.name} at {self.host}:{self.port}"
+
+
+Address = tuple[str, int] | str | Secured
+"""Host and port, the path of a unix socket, or TLS."""
 
 
 @dataclass(slots=True)
@@ -21,13 +36,14 @@ class Whole:
     """Read the whole body, then let a thread of the server's pool answer. `handle` may raise Problem.
 
     `after` is called on the same thread once the answer is on its way, if there was one. `at_once`: `handle` waits for
-    nothing, and is called on the loop.
+    nothing, and is called on the loop. `threads` are others than the server's: what may wait long gets its own.
     """
 
     handle: Callable[[bytes], Answer]
     max_body: int
     after: Callable[[], object] | None = None
     at_once: bool = False
+    threads: Executor | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,9 +12,11 @@ from contextlib import suppress
 from ligan.problem import Problem
 from ligan.web.http.answer import Heads
 from ligan.web.http.connection import Connection
+from ligan.web.http.entrance import Entrance
 from ligan.web.http.fields import Fields
 from ligan.web.http.route import Router
 from ligan.web.http.service import Service
+from ligan.web.http.transport import tls_options
 
 _LOOK = 1.0
 """Seconds between looks at what takes too long: one timer for all connections, none for each."""
@@ -45,20 +48,30 @@ class HttpServer:
         pool = threads or self._own_threads
         assert pool is not None  # noqa: S101 (one or the other)
         self._service = Service(loop, route, Heads(always), pool, known)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Entrance] = []
         self._looking: asyncio.TimerHandle | None = None
 
-    async def start(self, listener: socket.socket) -> None:
-        """Serve on a socket that listens, of TCP or unix; may be called for several."""
-        loop = self._service.loop
+    async def start(
+        self, listener: socket.socket, tls: ssl.SSLContext | None = None, plain: Callable[[], bool] | None = None
+    ) -> None:
+        """Serve on a socket that listens, of TCP or unix; may be called for several.
+
+        With `tls`, callers have to speak TLS, unless `plain` says at the moment that they need not.
+        """
         listener.setblocking(False)
-        if listener.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(self._made, sock=listener, backlog=_BACKLOG)
-        else:
-            server = await loop.create_server(self._made, sock=listener, backlog=_BACKLOG)
-        self._servers.append(server)
+        self._servers.append(await self._serve(listener, tls, plain))
         if self._looking is None:
             self._look()
+
+    async def _serve(
+        self, listener: socket.socket, tls: ssl.SSLContext | None, plain: Callable[[], bool] | None
+    ) -> asyncio.Server | Entrance:
+        loop = self._service.loop
+        if listener.family == socket.AF_UNIX:
+            return await loop.create_unix_server(self._made, sock=listener, backlog=_BACKLOG)
+        if tls is not None and plain is not None:
+            return Entrance(listener, self._made, tls, plain)
+        return await loop.create_server(self._made, sock=listener, backlog=_BACKLOG, **tls_options(tls))
 
     def _made(self) -> Connection:
         return Connection(self._service)

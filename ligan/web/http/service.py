@@ -53,8 +53,12 @@ class Service:
         work: Callable[[], T],
         then: Callable[[T | BaseException], None],
         after: Callable[[], object] | None = None,
+        threads: Executor | None = None,
     ) -> None:
-        """Run `work` on a thread; `then` gets what it returned or raised, on the loop; meanwhile `after` follows it."""
+        """Run `work` on one of `threads`, else of the server's.
+
+        `then` gets what it returned or raised, on the loop; meanwhile `after` follows it.
+        """
 
         def run() -> None:
             try:
@@ -66,7 +70,7 @@ class Service:
             if after is not None:
                 self._follow(after)
 
-        self.threads.submit(run)
+        (threads or self.threads).submit(run)
 
     def _tell(self, then: Callable[[T | BaseException], None], outcome: T | BaseException) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import logging
+import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from ligan.intervals import CONNECT_TIMEOUT, UPSTREAM_IDLE
-from ligan.web.http.route import Address
+from ligan.web.http.route import Address, Secured
+from ligan.web.http.transport import tls_options, tune
 
+log = logging.getLogger(__name__)
 _KEPT = 64
 """Idle connections to one address; more than that many requests at once are rare, and new ones are cheap."""
 
@@ -22,7 +25,9 @@ class Exchange(Protocol):
         ...
 
     def lost(self, clean: bool) -> None:
-        """The connection has ended; `clean`: by the other side's choice, between two bytes of TCP."""
+        """The connection has ended; `clean`: by the other side's choice, between two bytes of TCP. Of TLS it is not
+        known: asyncio does not tell an end that the other side signed from a cut.
+        """
         ...
 
     def hold(self) -> None:
@@ -53,7 +58,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        at_once(transport)
+        tune(transport)
 
     def data_received(self, data: bytes) -> None:
         self.heard = self._loop.time()
@@ -69,7 +74,8 @@ class Upstream(asyncio.Protocol):
         self._pool.forget(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            exchange.lost(self._ended and error is None)
+            clean = self._ended and error is None and not isinstance(self.address, Secured)
+            exchange.lost(clean)
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -158,21 +164,29 @@ class Upstreams:
         return task
 
     async def _connect(self, address: Address, then: Callable[[Upstream | None], None]) -> None:
+        upstream: Upstream | None = None
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                upstream = await self._open(address)
+        except ssl.SSLCertVerificationError as error:
+            log.warning("somebody else is there and is refused: %s: %s", address, error.verify_message)
+        except (OSError, TimeoutError):
+            pass  # `then` says what that means
+        then(upstream)
+
+    async def _open(self, address: Address) -> Upstream:
         loop = asyncio.get_running_loop()
 
         def made() -> Upstream:
             return Upstream(self, address, loop)
 
-        upstream: Upstream | None = None
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                if isinstance(address, str):
-                    _, upstream = await loop.create_unix_connection(made, address)
-                else:
-                    _, upstream = await loop.create_connection(made, *address)
-        except (OSError, TimeoutError):
-            pass  # `then` says what that means
-        then(upstream)
+        if isinstance(address, str):
+            return (await loop.create_unix_connection(made, address))[1]
+        if isinstance(address, Secured):
+            context, name = address.peer
+            there = (address.host, address.port)
+            return (await loop.create_connection(made, *there, server_hostname=name, **tls_options(context)))[1]
+        return (await loop.create_connection(made, *address))[1]
 
     def look(self, now: float) -> None:
         """End what was idle for long: servers close such connections, and a request may be on its way just then."""
@@ -186,12 +200,3 @@ class Upstreams:
         for idle in list(self._idle.values()):
             for upstream in list(idle):
                 upstream.end()
-
-
-def at_once(transport: asyncio.BaseTransport) -> None:
-    """Send without waiting for acknowledgements (TCP_NODELAY). asyncio itself does so only where `proto` is set, which
-    it is not on sockets from `socket.create_server`; a small answer would wait 40 ms for a delayed one.
-    """
-    line = transport.get_extra_info("socket")
-    if line.family in (socket.AF_INET, socket.AF_INET6):
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -33,7 +33,8 @@ class Reading(Quiet):
             if whole.at_once:
                 self._handle(body)
             else:
-                self._connection.service.on_thread(partial(whole.handle, body), self._handled, whole.after)
+                service = self._connection.service
+                service.on_thread(partial(whole.handle, body), self._handled, whole.after, whole.threads)
 
     def cut(self) -> None:
         self._cut = True

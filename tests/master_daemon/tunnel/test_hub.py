@@ -22,6 +22,9 @@ class Heard:
     def tell(self, number: int, framed: bytes) -> None:
         self.events.append((number, framed))
 
+    def interject(self, framed: bytes) -> None:
+        self.events.append((0, framed))
+
     def keep_alive(self) -> None:
         self.kept_alive.set()
 
@@ -52,6 +55,18 @@ async def _each_its_own() -> None:
     assert not hub._pages
 
 
+async def _everybody() -> None:
+    hub = Hub(asyncio.get_running_loop())
+    mine, other = Heard(), Heard()
+    hub.open("k", mine)
+    hub.open("l", other)
+    hub.broadcast("on-notice", "{}")
+    await asyncio.sleep(0)
+    assert mine.events == other.events == [(0, b"event: on-notice\ndata: {}\n\n")], "without an id"
+    hub.close("k", mine)
+    hub.close("l", other)
+
+
 async def _silence() -> None:
     hub = Hub(asyncio.get_running_loop())
     page = Heard()
@@ -66,6 +81,10 @@ async def _silence() -> None:
 
 def test_each_stream_gets_the_events_of_its_session() -> None:
     asyncio.run(_each_its_own())
+
+
+def test_everybody_is_told() -> None:
+    asyncio.run(_everybody())
 
 
 def test_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

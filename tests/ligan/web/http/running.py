@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,10 +15,26 @@ from typing import Any, cast
 
 import uvloop
 
-from ligan.web.http.route import Router
+from ligan.tls.peer import Peer
+from ligan.web.http.route import Address, Router, Secured
 from ligan.web.http.server import HttpServer
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@dataclass
+class Way:
+    """How servers here are reached, see the fixture `way`: without `tls` all is plain."""
+
+    new_loop: Callable[[], Any] = uvloop.new_event_loop
+    tls: ssl.SSLContext | None = None
+    peer: Peer | None = None
+    plain: Callable[[], bool] | None = None
+
+
+PLAIN = Way()
+way = [PLAIN]
+"""The one of this test."""
 
 
 @dataclass
@@ -42,12 +59,14 @@ class _Kept(io.BufferedReader):
 class Caller:
     """A raw connection to a server."""
 
-    def __init__(self, address: tuple[str, int] | str, timeout_s: float = 20) -> None:
+    def __init__(self, address: tuple[str, int] | str, timeout_s: float = 20, peer: Peer | None = None) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.line = socket.socket(family)
         self.line.settimeout(timeout_s)
         try:
             self.line.connect(address)
+            if peer is not None:
+                self.line = peer.context.wrap_socket(self.line, server_hostname=peer.name)
         except OSError:
             self.line.close()
             raise
@@ -95,16 +114,19 @@ class Other:
     heads: list[bytes] = field(default_factory=list)
     connections: int = 0
 
+    @property
+    def to(self) -> Address:
+        """For a route."""
+        return Secured(*self.address, way[0].peer) if way[0].peer else self.address
+
     def serve(self, line: socket.socket, script: Script) -> None:
         self.connections += 1
-        with line:
-            try:
-                while head := _head(line):
-                    self.heads.append(head)
-                    if not script(line, head):
-                        return
-            except OSError:
-                pass  # the caller has left
+        tls = way[0].tls
+        with line, suppress(OSError), line if tls is None else tls.wrap_socket(line, server_side=True) as spoken:
+            while head := _head(spoken):
+                self.heads.append(head)
+                if not script(spoken, head):
+                    return
 
 
 def _head(line: socket.socket) -> bytes:
@@ -155,7 +177,7 @@ class Running:
     loop: asyncio.AbstractEventLoop
 
     def call(self) -> Caller:
-        return Caller(self.address)
+        return Caller(self.address, peer=way[0].peer)
 
     def ask(self, *parts: bytes, method: str = "GET") -> Said:
         """Over a connection of its own."""
@@ -164,15 +186,15 @@ class Running:
 
 
 @contextmanager
-def running(route: Router, new_loop: Callable[[], Any] = uvloop.new_event_loop, **options: Any) -> Iterator[Running]:
-    loop = new_loop()
+def running(route: Router, new_loop: Callable[[], Any] | None = None, **options: Any) -> Iterator[Running]:
+    loop = (new_loop or way[0].new_loop)()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def begin() -> HttpServer:
         server = HttpServer(route, **options)
-        await server.start(listener)
+        await server.start(listener, way[0].tls, way[0].plain)
         return server
 
     server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from ligan.problem import Problem
 from ligan.web.http import connection
@@ -23,6 +24,7 @@ from ligan.web.http.server import HttpServer
 from tests.ligan.stub import wait_until
 from tests.ligan.web.http.running import HEAD, Caller, Running, running
 
+pytestmark = pytest.mark.usefixtures("each_way")
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -184,7 +186,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         peers.append(head.peer)
         return Answer(200, b"there")
 
-    with running(route) as ours, socket.socket(socket.AF_UNIX) as listener:
+    with running(route, uvloop.new_event_loop) as ours, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         asyncio.run_coroutine_threadsafe(ours.server.start(listener), ours.loop).result(10)
         with Caller(path) as page:
@@ -368,7 +370,8 @@ def test_a_caller_that_takes_nothing_is_cut() -> None:
     with running(always(Stream((), fed.opened))) as ours, ours.call() as page:
         page.send(HEAD)
         wait_until(lambda: fed.writer, "the stream")
-        fed.on(ours, lambda writer: writer.send(bytes(32 << 20)))
+        for _ in range(2):  # asyncio's TLS hands the first on whole
+            fed.on(ours, lambda writer: writer.send(bytes(32 << 20)))
         assert fed.on(ours, lambda writer: writer.stalled)
         turned(ours, connection.UNREAD - 5)
         assert not fed.ended.is_set()

@@ -1,0 +1,24 @@
+"""Servers and callers without TLS, and with it on either event loop: the daemon's and the jobs'."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.certificates import peer, shown
+from tests.ligan.web.http.running import PLAIN, Way, way
+
+WAYS = {
+    "plain": lambda: PLAIN,
+    "tls": lambda: Way(tls=shown(), peer=peer()),
+    "tls-asyncio": lambda: Way(asyncio.new_event_loop, shown(), peer()),
+}
+
+
+@pytest.fixture(params=list(WAYS))
+def each_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    way[0] = WAYS[request.param]()
+    yield
+    way[0] = PLAIN
