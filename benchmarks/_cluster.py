@@ -83,7 +83,7 @@ class Cluster(SlurmCluster):
         with self.user_folder() as folder, self.only_its_jobs():
             file = write_site(folder / "site.toml", on_cluster(self), _LONG_JOBS, site)
             command = self.user_argv(*environment, python, "-m", "ligan")
-            with ligan_up(folder / "state", "--config", str(file), command=command) as system, _listening(system):
+            with ligan_up(folder / "state", "--config", str(file), command=command) as system, listening(system):
                 yield system
 
     @contextmanager
@@ -98,7 +98,7 @@ class Cluster(SlurmCluster):
 
 
 @contextmanager
-def _listening(system: System) -> Iterator[None]:
+def listening(system: System) -> Iterator[None]:
     """Read what the daemon says, lest its pipe fills up and holds it; when the block fails, show the end of it."""
     assert system.process.stdout is not None
     said: deque[bytes] = deque(maxlen=_LAST_LINES)

@@ -32,6 +32,7 @@ http {{
   server {{
     listen unix:{folder}/ready.socket;
     listen 127.0.0.1:{port} backlog=2048;
+    {listening}
     location / {{ {location} }}
   }}
 }}
@@ -42,12 +43,23 @@ _PROXY = """proxy_pass http://other; proxy_http_version 1.1; proxy_set_header Co
 
 
 @dataclass(frozen=True)
+class Keys:
+    """Files of a server that speaks TLS, and its name."""
+
+    name: str
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
 class Role:
     """Lines of the configuration."""
 
     location: str
     further: str = ""
     workers: str = "auto"
+    listening: str = ""
 
 
 def before(upstream: str, workers: str = "auto") -> Role:
@@ -55,9 +67,19 @@ def before(upstream: str, workers: str = "auto") -> Role:
     return Role(_PROXY, _KEEPALIVE.format(host=urlsplit(upstream).netloc), workers)
 
 
-def of_files(folder: Path) -> Role:
-    """A server of files, with one worker."""
-    return Role(f"root {folder};", "open_file_cache max=100;", "1")
+def before_tls(port: int, keys: Keys) -> Role:
+    """The same before a server that speaks TLS, whose certificate it verifies."""
+    verified = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {keys.authority}; proxy_ssl_protocols TLSv1.3;
+      proxy_ssl_name {keys.name}; proxy_ssl_server_name on;"""
+    location = _PROXY.replace("http://", "https://") + verified
+    return Role(location, _KEEPALIVE.format(host=f"127.0.0.1:{port}"), "1")
+
+
+def of_files(folder: Path, keys: Keys, tls_port: int) -> Role:
+    """A server of files, with one worker; at `tls_port` the same over TLS."""
+    listening = f"""listen 127.0.0.1:{tls_port} ssl backlog=2048; ssl_protocols TLSv1.3;
+    ssl_certificate {keys.certificate}; ssl_certificate_key {keys.key};"""
+    return Role(f"root {folder};", "open_file_cache max=100;", "1", listening)
 
 
 @contextmanager
@@ -70,7 +92,12 @@ def nginx(role: Role) -> Iterator[Emitter | None]:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         conf = _NGINX.format(
-            folder=folder, port=port, location=role.location, further=role.further, workers=role.workers
+            folder=folder,
+            port=port,
+            location=role.location,
+            further=role.further,
+            workers=role.workers,
+            listening=role.listening,
         )
         (Path(folder) / "nginx.conf").write_text(conf)
         argv = [program, "-p", folder, "-c", "nginx.conf", "-e", "stderr"]

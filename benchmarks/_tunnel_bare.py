@@ -1,6 +1,8 @@
 """The server of `ligan.web.http` with one route, which carries everything to another server. `tunnel.py` starts it.
 
-python _tunnel_bare.py PORT_OF_THE_OTHER
+python _tunnel_bare.py PORT_OF_THE_OTHER [NAME AUTHORITY]
+
+With a name and a file with the authority's certificate the other one has to speak TLS.
 """
 
 from __future__ import annotations
@@ -9,20 +11,29 @@ import asyncio
 import json
 import socket
 import sys
+from pathlib import Path
 
 import uvloop
 
 from ligan.intervals import MAX_BODY
+from ligan.tls.contexts import trusting
+from ligan.tls.peer import Peer
 from ligan.web.http.passed import Carried
-from ligan.web.http.route import Pass
+from ligan.web.http.route import Address, Pass, Secured
 from ligan.web.http.server import HttpServer
 
 _ALWAYS = ((b"server", b"LiGAN"), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 
-async def serve(port: int) -> None:
+def address(port: int, name: str = "", authority: str = "") -> Address:
+    if not name:
+        return "127.0.0.1", port
+    return Secured("127.0.0.1", port, Peer(trusting(Path(authority).read_text()), name))
+
+
+async def serve(other: Address) -> None:
     carried = Carried(frozenset({b"cookie", b"authorization"}), private=b"x-ligan-")
-    route = Pass(("127.0.0.1", port), carried, MAX_BODY)
+    route = Pass(other, carried, MAX_BODY)
     server = HttpServer(lambda _head: route, always=_ALWAYS)
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     await server.start(listener)
@@ -32,4 +43,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(address(int(sys.argv[1]), *sys.argv[2:])))

@@ -1,7 +1,8 @@
 """The main job in figures, each beside its floor in the same run.
 
 - start: `POST start-of-interaction` to `on-ready`, beside a bare process that imports and loads the same and exits;
-- no-op: a warm task that does nothing through the whole chain, beside the same function called in this process;
+- no-op: a warm task that does nothing through the whole chain, beside the same function called in this process, and
+  through a chain with TLS between all parts;
 - page: a warm page of 16 faces for a photo seen before, from the click to the result event;
 - memory: resident set of daemon and frontend after all that.
 
@@ -45,6 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ligan_up(Path(folder) / "state") as system:
         figures = measure(system, arguments.starts, arguments.noops, arguments.pages)
+        figures["noop_over_tls_ms"] = summary(noops_over_tls(arguments.noops))
     show(figures, arguments.json)
 
 
@@ -92,6 +94,17 @@ def round_trips(page: Page, count: int) -> list[float]:
         return [done for _, done in (visitor.round_trip() for _ in range(count))]
     finally:
         visitor.close()
+
+
+def noops_over_tls(count: int) -> list[float]:
+    """As `round_trips`, by a system of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder) / "site.toml"
+        site.write_text('[tls]\nbetween_parts = "always"\n')
+        with ligan_up(Path(folder) / "state", "--config", str(site)) as system:
+            page = Page(system.url)
+            page.wait_ready()
+            return round_trips(page, count)
 
 
 def task_times(page: Page, tasks: list[dict[str, Any]]) -> list[float]:

@@ -6,6 +6,7 @@ one gets its turn; figures are the medians of the rounds.
 
 - bare: the server of `ligan.web.http` with one route, in a process of its own;
 - daemon: the whole daemon, a page with a session, its frontend replaced by that server;
+- nginx-tls, bare-tls: the same two where the server speaks TLS, and its certificate is verified;
 - small: a file of 1 kB over 1 connection (p50) and over 32; large: 20 MB over one;
 - pages: open event streams through the proxy, from a server that writes one event to each of them (of the daemon:
   its own streams, one stored transaction): milliseconds until the pages have read it, and what the proxy's memory
@@ -23,22 +24,29 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
 import uvloop
-from _nginx import before, free_port, installed, nginx, of_files
+from _nginx import Keys, before, before_tls, free_port, installed, nginx, of_files
 from _peers import LeftOutError, proxy_program
 from _process import Emitter, allow_open_files, emitter, end, wait_for
 from _report import Figures, machine, parser_of, show
 from _wrk import Seen, load
 from events import deliver
 
+from ligan.ids import new_id
+from ligan.tls.contexts import name_of
+from master_daemon.authority.authority import Authority
+
 _SMALL, _LARGE = 1000, 20_000_000
+_DAY = 86400.0
 
 
 @dataclass
@@ -86,22 +94,45 @@ def measure(rounds: int, seconds: float, pages: int) -> Figures:
     if wrk is None or installed("nginx", "nginx-light") is None:
         return {"machine": machine(), "left_out": "nginx or wrk is not installed here"}
     figures: Figures = {"machine": machine(), "rounds": rounds}
-    with files() as folder, nginx(of_files(folder)) as other:
-        assert other is not None, "nginx was there a moment ago"
-        figures |= beside(other, wrk, rounds, seconds)
+    with files() as folder:
+        keys, tls_port = keys_in(folder), free_port()
+        with nginx(of_files(folder, keys, tls_port)) as other:
+            assert other is not None, "nginx was there a moment ago"
+            figures |= beside(other, Secure(keys, tls_port), wrk, rounds, seconds)
     figures["ratios"] = {name: _ratios(figures, name) for name in ("bare", "daemon")}
     figures["pages"] = streams(pages)
     figures["load_after"] = round(os.getloadavg()[0], 1)
     return figures
 
 
-def beside(other: Emitter, wrk: str, rounds: int, seconds: float) -> Figures:
+def beside(other: Emitter, secure: Secure, wrk: str, rounds: int, seconds: float) -> Figures:
     """All proxies before that server, in turn."""
-    with proxies(other) as measured:
+    with proxies(other, secure) as measured:
         for _ in range(rounds):
             for proxy in measured.values():
                 proxy.turn(wrk, seconds)
         return {name: proxy.figures() for name, proxy in measured.items()}
+
+
+class Secure(NamedTuple):
+    """The same server over TLS."""
+
+    keys: Keys
+    port: int
+
+
+def keys_in(folder: Path) -> Keys:
+    """Files of a job's certificate."""
+    authority, name, now = Authority.new(time.time()), name_of(new_id()), time.time()
+    issued = authority.issue(name, now, now + _DAY)
+    keys = Keys(name, folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
+    for path, text in (
+        (keys.authority, authority.certificate),
+        (keys.certificate, issued.certificate),
+        (keys.key, issued.key),
+    ):
+        path.write_text(text)
+    return keys
 
 
 @contextmanager
@@ -114,7 +145,7 @@ def files() -> Iterator[Path]:
 
 
 @contextmanager
-def proxies(other: Emitter) -> Iterator[dict[str, Proxy]]:
+def proxies(other: Emitter, secure: Secure) -> Iterator[dict[str, Proxy]]:
     """All of them before that server; `direct` is the server itself."""
     port = str(urlsplit(other.url).port)
     with ExitStack() as stack:
@@ -127,6 +158,12 @@ def proxies(other: Emitter) -> Iterator[dict[str, Proxy]]:
             found["configurable-http-proxy"] = Proxy(chp.url, chp.process.pid)
         bare = stack.enter_context(emitter("_tunnel_bare.py", port))
         found["bare"] = Proxy(bare.url, bare.process.pid)
+        tls = stack.enter_context(nginx(before_tls(secure.port, secure.keys)))
+        if tls is not None:
+            found["nginx-tls"] = Proxy(tls.url, tls.process.pid)
+        named = (str(secure.port), secure.keys.name, str(secure.keys.authority))
+        bare_tls = stack.enter_context(emitter("_tunnel_bare.py", *named))
+        found["bare-tls"] = Proxy(bare_tls.url, bare_tls.process.pid)
         daemon = stack.enter_context(emitter("_tunnel_daemon.py", port))
         found["daemon"] = Proxy(daemon.url, daemon.process.pid, daemon.cookies[0])
         yield found
