@@ -24,9 +24,9 @@ export async function leave(): Promise<void> {
   if (account.leaving) return;
   account.leaving = true;
   try {
-    await api.logOut();
+    const out = await api.logOut();
     close();
-    location.assign("/login?out");
+    location.assign(out.location || "/login?out"); // the login provider's page comes back to the same address
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     report(error.problem);

@@ -1,6 +1,6 @@
 /** The service's public API. Every function throws ProblemError; an aborted call throws the browser's AbortError. */
 import { ProblemError, loginAddress, readProblem, retryAfter, unreachable } from "./problem";
-import type { Account, NewTask, Session, Task, TaskKind, Upload } from "./wire";
+import type { Account, NewTask, Notices, Session, Task, TaskKind, Upload } from "./wire";
 
 const BASE = "/api/v1";
 export const EVENTS_URL = `${BASE}/events`;
@@ -27,8 +27,9 @@ const json = (body: unknown): RequestInit => ({
 });
 
 export const readSession = () => call<Session>("GET", "/session");
+export const readNotices = () => call<Notices>("GET", "/notices");
 export const readAccount = () => call<Account>("GET", "/account");
-export const logOut = () => call<unknown>("POST", "/account/logout", json({}));
+export const logOut = () => call<{ location?: string }>("POST", "/account/logout", json({}));
 export const eraseSession = () => call<unknown>("DELETE", "/session");
 export const startInteraction = () => call<Session>("POST", "/start-of-interaction", json({}));
 export const readKinds = async () => (await call<{ kinds: TaskKind[] }>("GET", "/tasks/kinds")).kinds;

@@ -1,5 +1,6 @@
 /** The service's event stream: named events in, facts out. */
 import type { Fact } from "./state";
+import type { Notices } from "./wire";
 
 export const NAMES = ["on-ready", "on-queue", "on-progress", "on-result", "on-error"] as const;
 const CLOSED = 2; // EventSource.CLOSED
@@ -12,6 +13,8 @@ export interface Listener {
   /** The stream broke; it is being opened again. */
   lost(): void;
   fact(fact: Fact): void;
+  /** Operators tell everybody something else than before. */
+  notices(said: Notices): void;
   /** The service cannot replay what was missed: read everything. */
   resync(): void;
 }
@@ -42,6 +45,7 @@ export function listen(url: string, listener: Listener, open: (url: string) => S
       if (stream.readyState === CLOSED) timer = setTimeout(again, retryMs);
     });
     stream.addEventListener("resync", () => listener.resync());
+    stream.addEventListener("on-notice", (event) => listener.notices(parsed<Notices>(event)));
     for (const name of NAMES) stream.addEventListener(name, (event) => listener.fact(read(name, event)));
     return stream;
   }
@@ -58,4 +62,6 @@ export function listen(url: string, listener: Listener, open: (url: string) => S
 }
 
 const read = (name: (typeof NAMES)[number], event: Event): Fact =>
-  ({ name, data: JSON.parse((event as MessageEvent<string>).data) }) as Fact;
+  ({ name, data: parsed(event) }) as Fact;
+
+const parsed = <T>(event: Event): T => JSON.parse((event as MessageEvent<string>).data) as T;

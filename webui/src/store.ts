@@ -2,6 +2,7 @@
 import { computed, reactive } from "vue";
 import * as api from "./api";
 import { listen } from "./events";
+import { learnNotices } from "./notices";
 import * as photos from "./photos";
 import type { Problem } from "./problem";
 import { ProblemError, sentence, slug } from "./problem";
@@ -138,6 +139,7 @@ async function readTasks(): Promise<void> {
 
 async function readAll(): Promise<void> {
   learn({ name: "session", data: await api.readSession() });
+  learnNotices(await api.readNotices());
   const kinds = store.kinds.length ? [] : offered(await api.readKinds());
   await readTasks();
   if (kinds.length) openKinds(kinds);
@@ -196,6 +198,7 @@ export function open(): void {
     opened: back,
     lost: () => (lostTimer ??= setTimeout(() => (store.online = false), LOST_AFTER_MS)),
     fact: hear,
+    notices: learnNotices,
     resync: () => void sync(),
   });
   close = () => {

@@ -24,6 +24,27 @@ export interface Session {
   backend: Backend;
 }
 
+export interface Announcement {
+  announcement_id: string;
+  text: string;
+  level: "info" | "warning";
+  until: number | null;
+  since: number;
+}
+
+export interface Maintenance {
+  at: number;
+  until: number | null;
+  /** Backends end once their sessions' tasks are done. */
+  drain: boolean;
+  message: string;
+}
+
+export interface Notices {
+  announcement: Announcement | null;
+  maintenance: Maintenance | null;
+}
+
 export interface Limit {
   used: number;
   /** 0: none. */

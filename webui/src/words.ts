@@ -22,7 +22,7 @@ const MOVING: [Tone, string] = ["warning", "Changing over to a fresh one"];
 const CONNECTING = "Connecting to the service";
 
 /** Times are Unix seconds. In the reader's own format, such as 14:05, or Tue 14:05 on another day. */
-function clock(unix: number, now: number): string {
+export function clock(unix: number, now: number): string {
   const [at, today] = [new Date(unix * 1000), new Date(now * 1000)];
   const day = at.toDateString() === today.toDateString() ? {} : ({ weekday: "short" } as const);
   return at.toLocaleTimeString([], { ...day, hour: "2-digit", minute: "2-digit" });

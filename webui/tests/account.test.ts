@@ -51,6 +51,9 @@ it("logs out, and says when it could not", async () => {
   expect(fetched.mock.lastCall?.slice(0, 1)).toEqual(["/api/v1/account/logout"]);
   expect(fetched.mock.lastCall?.[1]?.method).toBe("POST");
   expect(assign.mock.calls).toEqual([["/login?out"]]);
+  fetched.mockResolvedValueOnce(answer(200, { ok: true, location: "https://login.example/out?x" }));
+  await page.leave();
+  expect(assign).toHaveBeenLastCalledWith("https://login.example/out?x");
 });
 
 it("leaves the service's own addresses for none", () => {

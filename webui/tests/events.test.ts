@@ -13,7 +13,7 @@ class FakeSource extends EventTarget implements Source {
 }
 
 let sources: FakeSource[];
-const listener = { opened: vi.fn(), lost: vi.fn(), fact: vi.fn(), resync: vi.fn() };
+const listener = { opened: vi.fn(), lost: vi.fn(), fact: vi.fn(), notices: vi.fn(), resync: vi.fn() };
 const start = () => listen("/events", listener, () => (sources.push(new FakeSource()), sources.at(-1)!));
 
 beforeEach(() => {
@@ -28,6 +28,13 @@ it("turns named events into facts", () => {
   sources[0]!.say("on-progress", { task_id: "t-1", percent: 5 });
   sources[0]!.say("on-something-else", {});
   expect(listener.fact.mock.calls).toEqual([[{ name: "on-progress", data: { task_id: "t-1", percent: 5 } }]]);
+});
+
+it("passes on what operators tell everybody", () => {
+  start();
+  sources[0]!.say("on-notice", { announcement: null, maintenance: null });
+  expect(listener.notices.mock.calls).toEqual([[{ announcement: null, maintenance: null }]]);
+  expect(listener.fact).not.toHaveBeenCalled();
 });
 
 it("passes on opening and resync", () => {
