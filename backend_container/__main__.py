@@ -64,8 +64,18 @@ def _serve() -> None:
 
 
 def _on_end(end: Callable[[], object]) -> None:
+    """Once: Slurm and Apptainer tell the same end each, and the second word must not interrupt what the first began."""
+
+    def once(*_: object) -> None:
+        _at_end(signal.SIG_IGN)
+        end()
+
+    _at_end(once)
+
+
+def _at_end(handler: Callable[..., object] | signal.Handlers) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: end())
+        signal.signal(number, handler)
 
 
 def _crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -18,7 +18,7 @@ from backend_container.queue import TaskQueue, Ticket
 from backend_container.reporter import Report, Reporter
 from backend_container.server import application
 from ligan.intervals import LAST_WORDS, STOP_GRACE
-from ligan.job import Home
+from ligan.job import Home, server_tls
 from ligan.web.aside import Aside
 from ligan.web.front import Front
 from ligan.wire.event import EventName
@@ -51,7 +51,8 @@ class Backend:
         desk = Desk(_registry, self._queue, self._loading)
         app = application(desk)
         self._home.admit(app)
-        server = Aside(Front(listener, app, Express(desk, self._home.token).order))
+        tls = server_tls(self._bootstrap)
+        server = Aside(Front(listener, app, Express(desk, self._home.token).order, tls=tls))
         server.start()
         self._home.beat(self._queue.pulse, lambda: self._abandoned(server))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,6 +17,12 @@ from ligan.wire.base import Message
 from ligan.wire.job import Done
 
 log = logging.getLogger(__name__)
+_ARTIFACTS = 4
+"""Images of a page that are sent at once: each waits for the daemon's disk, and a page has 16."""
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,8 @@ class Report:
     """Reports with the same mark that still wait are not sent any more."""
     linger_s: float = 0.0
     """Seconds it may wait for one that supersedes it, unless others wait behind it."""
+    when_stale: Callable[[], object] = _nothing
+    """Called when the daemon does not know the attempt, or any more; from any thread."""
 
 
 class Reporter:
@@ -40,6 +49,7 @@ class Reporter:
         self._patience_s = patience_s
         self._waiting: deque[Report] = deque()
         self._sending = False
+        self._artifacts = ThreadPoolExecutor(_ARTIFACTS, "artifact")
         lock = threading.Lock()
         self._work = threading.Condition(lock)
         self._rest = threading.Condition(lock)
@@ -126,19 +136,24 @@ class Reporter:
         except Problem as problem:
             if passes(problem):
                 return True
-            _dropped(report, problem)
+            _drop(report, problem)
         return False
 
     def _send(self, report: Report) -> None:
         try:
-            for sha256, body in report.artifacts.items():
-                patiently(partial(self._client.put_bytes, f"/artifacts/{sha256}", body), self._patience_s)
+            for sent in [self._artifacts.submit(self._put, *named) for named in report.artifacts.items()]:
+                sent.result()
             patiently(partial(self._client.post, report.path, report.message, Done), self._patience_s)
         except Problem as problem:
-            _dropped(report, problem)
+            _drop(report, problem)
+
+    def _put(self, sha256: str, body: bytes) -> None:
+        patiently(partial(self._client.put_bytes, f"/artifacts/{sha256}", body), self._patience_s)
 
 
-def _dropped(report: Report, problem: Problem) -> None:
+def _drop(report: Report, problem: Problem) -> None:
     # stale-report is no fault: the daemon has given the task to another attempt in the meantime.
-    level = logging.INFO if problem.slug == "stale-report" else logging.ERROR
-    log.log(level, "%s was dropped: %s", report.path, problem)
+    stale = problem.slug == "stale-report"
+    log.log(logging.INFO if stale else logging.ERROR, "%s was dropped: %s", report.path, problem)
+    if stale:
+        report.when_stale()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from backend_container.models.engine import ModelError
 from backend_container.phases import Phases
+from backend_container.weights_eviction import claim, evict
 from ligan.wire.job import Bootstrap
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ def with_weights(bootstrap: Bootstrap, fetch: Fetch, phases: Phases) -> Bootstra
     """
     if not bootstrap.weights or not bootstrap.weights_files or Path(bootstrap.weights).is_dir():
         return bootstrap
-    directory = WeightsCache(Path(bootstrap.weights_cache)).directory(bootstrap.weights_files, fetch)
+    cache = WeightsCache(Path(bootstrap.weights_cache), bootstrap.weights_cache_bytes)
+    directory = cache.directory(bootstrap.weights_files, fetch)
     phases.end("fetch")
     return bootstrap.model_copy(update={"weights": str(directory)})
 
@@ -42,11 +44,20 @@ class WeightsCache:
     again.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most: int = 0) -> None:
+        """Sets that nobody uses go when all have more than `most` bytes; 0: none does."""
         self._root = root
+        self._most = most
+        self._claims: list[int] = []
+
+    def close(self) -> None:
+        """What it gave is not used any more."""
+        while self._claims:
+            os.close(self._claims.pop())
 
     def directory(self, files: Mapping[str, str], fetch: Fetch) -> Path:
-        """The folder with exactly these files (sha256 by name). Jobs that start at once wait for the first one's fetch.
+        """The folder with exactly these files (sha256 by name), claimed until `close` or the end of this process: a
+        network may read its files at any time. Jobs that start at once wait for the first one's fetch.
 
         Raises ModelError: `weights-missing` when the folder cannot be used, `weights-damaged` when `fetch` returns
         other bytes.
@@ -55,6 +66,7 @@ class WeightsCache:
             with self._locked(_name(files)) as directory:
                 for name, sha256 in files.items():
                     self._provide(directory / name, sha256, fetch)
+            evict(self._root, self._most)
         except OSError as error:
             raise _unusable(self._root, str(error)) from error
         return directory
@@ -62,6 +74,7 @@ class WeightsCache:
     @contextmanager
     def _locked(self, name: str) -> Iterator[Path]:
         _make_private(self._root)
+        self._claims.append(claim(self._root, name))
         directory = self._root / name
         directory.mkdir(mode=0o700, exist_ok=True)
         with (self._root / f"{name}.lock").open("w") as lock:

@@ -96,7 +96,10 @@ class Worker:
             percent=reading.percent,
             eta_s=reading.eta_s,
         )
-        self._post(Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key, linger_s=_LINGER))
+        # An order may leave the daemon just before it dies, and its task with it: nobody waits for that one
+        stop = partial(ticket.end, Stop.TAKEN_BACK)
+        report = Report(f"/{EventName.ON_PROGRESS}", message, supersedes=ticket.key, linger_s=_LINGER, when_stale=stop)
+        self._post(report)
 
     def _kept(self, ticket: Ticket, seq: int, data: bytes) -> None:
         if ticket.stop is Stop.CANCELLED:

@@ -11,24 +11,31 @@ from functools import cache
 
 from frontend_server.server import make_frontend
 from ligan.intervals import REQUESTS_GRACE
-from ligan.job import Home
-from ligan.web.client import Client
-from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, TOKEN_HEADER, bearer
-from ligan.web.serving import Server, serve_on
+from ligan.job import Home, daemon_line
+from ligan.job_server import job_server
+from ligan.memory import give_back_what_is_free
+from ligan.web.aside import Aside
+from ligan.web.guard import FRONTEND_HEADER
+from ligan.web.serving import Server
 from ligan.wire.job import Bootstrap, Done, Heartbeat, Ready
 from ligan.wire.task import TaskKinds
 
 log = logging.getLogger("frontend_server")
+_THREADS = 32
+"""Uploads wait for the daemon and a backend on them; pages are served meanwhile. The daemon takes as many at once."""
+_PATIENCE = 30.0
+"""Seconds for the daemon to take a photo."""
 
 
 def serve(bootstrap: Bootstrap, listener: socket.socket) -> None:
     """Serve until SIGTERM, or until the daemon refuses or stays away; never returns."""
+    give_back_what_is_free()
     home = Home(bootstrap)
-    daemon = _daemon_line(bootstrap)
+    daemon = daemon_line(bootstrap, {FRONTEND_HEADER: bootstrap.instance_id}, _PATIENCE)
     kinds = cache(lambda: daemon.get("/kinds", TaskKinds))
     app = make_frontend(daemon, kinds, bootstrap.instance_id)
     home.admit(app)
-    server = serve_on(listener, app, threads=16)
+    server = job_server(bootstrap, listener, app, _THREADS)
     server.start()
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
@@ -38,13 +45,7 @@ def serve(bootstrap: Bootstrap, listener: socket.socket) -> None:
     _leave(server)
 
 
-def _daemon_line(bootstrap: Bootstrap) -> Client:
-    token = bootstrap.token.get_secret_value()
-    headers = {TOKEN_HEADER: bearer(token), JOB_HEADER: bootstrap.nonce, FRONTEND_HEADER: bootstrap.instance_id}
-    return Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", headers, timeout_s=30)
-
-
-def _leave(server: Server) -> None:
+def _leave(server: Server | Aside) -> None:
     """End with code 0 once no request is in flight. Nothing else needs an orderly end: all state is the daemon's."""
     if not server.drain(REQUESTS_GRACE):
         log.warning("Requests were still in flight after %g s; their pages send them again.", REQUESTS_GRACE)

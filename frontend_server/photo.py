@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import IO
@@ -25,9 +26,11 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVI
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 _DAMAGE = (
     *(OSError, ValueError, SyntaxError, EOFError, RuntimeError),
-    *(TypeError, LookupError, ArithmeticError, struct.error, zlib.error),
+    *(TypeError, LookupError, ArithmeticError, MemoryError, struct.error, zlib.error),
 )
-"""What Pillow's decoders and its EXIF reader let through when a file is damaged."""
+"""What Pillow's decoders and its EXIF reader let through when a file is damaged, or says that it is immensely large."""
+_DECODERS = ThreadPoolExecutor(2, "photo")
+"""The largest photos take some 600 MB each, and a thread keeps what it has had: two of them decode for all."""
 _ADVICE = "Use a photo saved as JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC."
 
 
@@ -51,8 +54,13 @@ def read_photo(file: IO[bytes]) -> Photo:
         raise Problem("empty-file", "The file has 0 bytes; save or export the photo again.")
     if size > MAX_UPLOAD:
         raise Problem("file-too-large", "At most 25 MB are taken; save the photo as JPEG or make it smaller.")
+    return _DECODERS.submit(_uniform, file).result()
+
+
+def _uniform(file: IO[bytes]) -> Photo:
     with _open(file) as image:
         _check_pixels(image.width, image.height)
+        _check_sides(image)  # before it is decoded too: a line of 50 million pixels takes four times the memory
         upright = _upright(image)
     _check_sides(upright)
     return _as_png(upright)

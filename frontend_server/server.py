@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from ligan.wire.image import NewImage, Upload
 from ligan.wire.task import TaskKinds
 
 STATIC = Path(__file__).parent / "static"
+_READING = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
+"""Photos decoded at once, each with up to 150 MB: more would only take memory, and pages wait for the same cores."""
 
 
 class UploadForm(BaseModel):
@@ -62,7 +66,8 @@ def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
     def upload(form: UploadForm) -> Response:
         """Takes JPEG, PNG, WebP, TIFF, BMP, GIF and HEIC of up to 25 MB and 50 million pixels."""
         session_id = _session_id()
-        photo = read_photo(_file().stream)
+        with _READING:
+            photo = read_photo(_file().stream)
         sha256 = hashlib.sha256(photo.png).hexdigest()
         daemon.put_bytes(f"/artifacts/{sha256}", photo.png)
         new = NewImage(session_id=session_id, sha256=sha256, width=photo.width, height=photo.height, face=form.face)

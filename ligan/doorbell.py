@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from ligan import PROTOCOL
 from ligan.identity import answer, matches
 from ligan.intervals import CALL_TIMEOUT
+from ligan.tls import early
 
 BACKLOG = 1024
 """Connections that the kernel holds until the server takes them."""
@@ -37,6 +38,7 @@ _TITLES = {
     "invalid-parameters": (422, "Some parameters are not valid"),
     "backend-not-ready": (503, "The backend is not ready yet"),
     "frontend-not-ready": (503, "The web server is starting"),
+    "trial-not-ready": (503, "The test job is starting"),
 }
 """As in `ligan.problem.CATALOGUE`, which would bring pydantic in."""
 _REASONS = {200: "OK", 403: "Forbidden", 422: "Unprocessable Entity", 503: "Service Unavailable"}
@@ -86,7 +88,7 @@ def announce(document: Document, port: int, guests: Guests | None = None) -> Non
 
 def _register(document: Document, port: int, guests: Guests | None) -> None:
     host, at, path = _split(str(document["daemon_url"]))
-    with socket.create_connection((host, at), CALL_TIMEOUT) as line:
+    with early.dial(_tls(document), (host, at), CALL_TIMEOUT) as line:
         message = {
             "host": line.getsockname()[0],  # the address of this host from which the daemon's is reached
             "port": port,
@@ -113,9 +115,9 @@ def _receive(line: socket.socket, guests: Guests | None, deadline: float) -> byt
         if not ready:
             raise TimeoutError("no answer in time")
         if line in ready:
-            chunk = line.recv(65536)
-            answer += chunk
-            if not chunk:
+            chunk = early.read(line)
+            answer += chunk or b""
+            if chunk == b"":
                 return answer
         if guests:
             guests.attend(ready)
@@ -146,6 +148,7 @@ class Guests:
         self._listener = listener
         self._token = str(document["token"])
         self._not_ready = f"{document['role']}-not-ready"
+        self._greet = early.greeter(_tls(document))
         self._heard: dict[socket.socket, bytes] = {}
 
     @property
@@ -156,7 +159,7 @@ class Guests:
     def attend(self, ready: list[socket.socket]) -> None:
         """Take new callers, read on, and answer whose request is whole."""
         if self._listener in ready:
-            self._heard[self._listener.accept()[0]] = b""
+            self._let_in(self._listener.accept()[0])
         for guest in [guest for guest in self._heard if guest in ready]:
             try:
                 self._listen_to(guest)
@@ -171,8 +174,16 @@ class Guests:
         for guest in list(self._heard):
             self._close(guest)
 
+    def _let_in(self, caller: socket.socket) -> None:
+        try:
+            self._heard[self._greet(caller)] = b""
+        except OSError:  # as above
+            caller.close()
+
     def _listen_to(self, guest: socket.socket) -> None:
-        chunk = guest.recv(65536)
+        chunk = early.read(guest)
+        if chunk is None:
+            return
         self._heard[guest] += chunk
         request = _whole(self._heard[guest])
         if request is not None:
@@ -242,8 +253,8 @@ def _json(text: str | bytes) -> object:
 
 
 def _split(url: str) -> tuple[str, int, str]:
-    """(host, port, path without a slash at its end) of an http address."""
-    place, _, path = url.removeprefix("http://").partition("/")
+    """(host, port, path without a slash at its end) of an http or https address, which names its port."""
+    place, _, path = url.partition("://")[2].partition("/")
     host, _, port = place.partition(":")
     return host, int(port or 80), f"/{path}".rstrip("/")
 
@@ -254,7 +265,20 @@ def _plain(text: str, role: str) -> Document | None:
     if not isinstance(document, dict) or document.get("role") != role:
         return None
     fits = all(isinstance(document.get(name), kind) for name, kind in _NEEDED.items())
-    return document if fits and str(document["daemon_url"]).startswith("http://") else None
+    scheme = "http://" if document.get("tls") is None else "https://"
+    return document if fits and _tls_fits(document) and str(document["daemon_url"]).startswith(scheme) else None
+
+
+def _tls(document: Document) -> early.Credentials | None:
+    tls = document.get("tls")
+    return tls if isinstance(tls, dict) else None
+
+
+def _tls_fits(document: Document) -> bool:
+    tls = document.get("tls")
+    if not isinstance(tls, dict):
+        return tls is None
+    return tls.keys() == early.FIELDS and all(isinstance(text, str) for text in tls.values())
 
 
 def _checked(text: str, role: str) -> Document:

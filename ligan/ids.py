@@ -13,11 +13,14 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SessionId = Annotated[str, StringConstraints(pattern=r"^s-[0-9a-z]{22}$")]
 ImageId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-z]{22}$")]
 TaskId = Annotated[str, StringConstraints(pattern=r"^t-[0-9a-z]{22}$")]
+TrialId = Annotated[str, StringConstraints(pattern=r"^j-[0-9a-z]{22}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{22}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 def new_id(prefix: str = "") -> str:
-    """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `f-…` frontend, no prefix for a job's nonce."""
+    """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `j-…` trial, `f-…` frontend, no prefix for a job's
+    nonce.
+    """
     body = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(_LENGTH))  # 32 divides 256
     return f"{prefix}-{body}" if prefix else body

@@ -21,6 +21,8 @@ POLL_LOCAL = 0.5
 """Between listings of local processes: reading /proc costs nothing."""
 ENDS_AT_TOLERANCE = 5.0
 """A time limit that moved by less than this did not move: it is read off a clock that ticks in seconds."""
+SIGNAL_EARLY = 60.0
+"""So much before the notice of a job's `signal` it may come: sbatch(1), the resolution of Slurm's event handling."""
 EXPECTED_START_TOLERANCE = 60.0
 """An expected start that moved by less than this did not move: Slurm plans anew every half minute, in guesses."""
 RESTART_PAUSES = (3.0, 10.0, 30.0, 60.0, 300.0)
@@ -90,6 +92,22 @@ REQUESTS_GRACE = 9.0
 CALL_TIMEOUT = 10.0
 """One HTTP call between parts; none of them does model work before it answers."""
 
+# Trials
+TRIAL_LOG = 0.5
+"""Between two parts of a trial's log: a person follows it, and each is a write that is waited for."""
+TRIAL_LOG_PART = 256 * 1024
+"""Bytes of one."""
+TRIAL_STOP = 4.0
+"""From SIGTERM to SIGKILL for a trial's command that is told to end; with LAST_WORDS it fits into Slurm's KillWait."""
+TRIAL_DRAIN = 30.0
+"""From being told to end to the trial's last word: after this the scheduler ends it. Files may be on their way."""
+TRIAL_LEFTOVER_MIN = 60
+"""Minutes after which a folder that a killed trial left on its node is removed by the next one there."""
+TRIAL_STREAM = 600.0
+"""A follower of a trial connects again after so long, and shows anew who it is: its token may have been revoked."""
+TRIAL_PIECES = 86400.0
+"""A working folder's pieces stay so long for the next try with nearly the same folder."""
+
 # Pages
 HEAD_TIMEOUT = 20.0
 """From the first byte of a request's head to its last: it fits into a packet or two."""
@@ -103,6 +121,8 @@ MAX_CONNECTIONS = 12_000
 """Callers' at once; with as many to other parts still less than the daemon's open files (16384)."""
 UNREAD = 120.0
 """A caller that takes nothing of an answer for so long is cut off."""
+HANDSHAKE = 10.0
+"""For a caller's TLS handshake: three packets; a phone far away needs a second or two."""
 CONNECT_TIMEOUT = 5.0
 """For a connection to another part; on one network it takes a millisecond."""
 UPSTREAM_SILENCE = 120.0
@@ -179,6 +199,24 @@ SSH_RETRY = 0.5
 """Before the second try to connect; each further one waits twice as long."""
 SSH_RETRY_MAX = 10.0
 """The longest wait between tries: gentle to a site's login throttle, and short beside a person's patience."""
+
+# TLS between the parts
+AUTHORITY_LIFE = 10 * 365 * 86400.0
+"""Of an installation's authority: longer than its machines. Its key never leaves the daemon's own folder."""
+AUTHORITY_SOON = 180 * 86400.0
+"""Before its end `ligan doctor` begins to warn; replacing it costs the jobs of the moment."""
+DAEMON_CERTIFICATE = 30 * 86400.0
+"""Of the daemon's own certificate, which is renewed each day: it bridges a node's clock that is weeks ahead."""
+RENEW_CERTIFICATE = 86400.0
+"""Between renewals."""
+LONGEST_QUEUE = 30 * 86400.0
+"""A job's certificate is issued when it is submitted, and lasts for so long in the queue and its time limit after."""
+NODE_CLOCK_SKEW = 86400.0
+"""By which a node's clock may be behind: sites without a time service are off by minutes, wrong time zones by hours."""
+SITE_CERTIFICATE_SOON = 14 * 86400.0
+"""Before the end of the public port's certificate `ligan doctor` warns: those that renew themselves do so earlier."""
+LOOK_CERTIFICATE = 60.0
+"""Between looks whether the site has put a new certificate for the public port in place."""
 
 # Observing
 WATCH = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from pydantic import ValidationError
 
 from ligan.doorbell import announce
 from ligan.identity import answer
-from ligan.intervals import HEARTBEAT
+from ligan.intervals import CALL_TIMEOUT, HEARTBEAT
 from ligan.problem import Problem
+from ligan.tls.contexts import DAEMON, serving, trusting
+from ligan.tls.peer import Peer
 from ligan.web.app import invalid, reply
 from ligan.web.client import Client
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer, guard
@@ -43,6 +46,19 @@ def parse_bootstrap(text: str, role: str) -> Bootstrap:
     return bootstrap
 
 
+def server_tls(bootstrap: Bootstrap) -> ssl.SSLContext | None:
+    """What the job's server shows to its callers; None where they come over loopback."""
+    tls = bootstrap.tls
+    return None if tls is None else serving(tls.certificate, tls.key.get_secret_value())
+
+
+def daemon_line(bootstrap: Bootstrap, headers: dict[str, str], timeout_s: float = CALL_TIMEOUT) -> Client:
+    """To the daemon's API for jobs, and over TLS to nobody else who answers at its address."""
+    shown = {TOKEN_HEADER: bearer(bootstrap.token.get_secret_value()), JOB_HEADER: bootstrap.nonce, **headers}
+    peer = None if bootstrap.tls is None else Peer(trusting(bootstrap.tls.authority), DAEMON)
+    return Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", shown, timeout_s, peer=peer)
+
+
 class Home:
     """The job's line to the daemon that started it."""
 
@@ -50,8 +66,7 @@ class Home:
         self.bootstrap = bootstrap
         self.token = bootstrap.token.get_secret_value()
         """Of this job: what the daemon shows it, and it the daemon."""
-        headers = {TOKEN_HEADER: bearer(self.token), JOB_HEADER: bootstrap.nonce}
-        self.client = Client(bootstrap.daemon_url.rstrip("/") + "/cluster/v1", headers)
+        self.client = daemon_line(bootstrap, {})
         self._dismissed = threading.Event()
 
     def admit(self, app: Flask) -> None:

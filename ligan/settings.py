@@ -10,7 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from ligan.intervals import SIGNAL_EARLY
 from ligan.slurm_value import Constraint, Extra, Gres, Memory, Name, Names, Signal, Word, notice_s
+from ligan.tls.setting import TlsSettings
 
 _TIME = re.compile(r"^(?:(?P<days>\d+)-)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})$")
 
@@ -80,6 +82,14 @@ class JobSettings(_Section):
     prefix: tuple[Word, ...] = Field((), description="Words before the job's command, such as a container's")
     python: Word = Field("", description="Python on the cluster's nodes; empty for the daemon's own")
 
+    @property
+    def early_s(self) -> float:
+        """Seconds before the time limit at which Slurm may tell the job to end: at most half of it, 0 without `signal`.
+
+        sbatch(1), --signal: it may come up to 60 s earlier than asked for.
+        """
+        return min(notice_s(self.signal) + SIGNAL_EARLY, self.time_limit / 2) if self.signal else 0.0
+
     @model_validator(mode="after")
     def _signal_leaves_time(self) -> Self:
         if 2 * notice_s(self.signal) > self.time_limit:
@@ -147,6 +157,9 @@ class BackendSettings(JobSettings):
         description="Folder of each node for weights that it does not have and gets from the daemon; "
         "empty: /var/tmp/ligan-USER",
     )
+    weights_cache_gib: float = Field(
+        50, ge=0, le=2**20, description="That folder's bound: weights used longest ago go, never those in use; 0: none"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
 
 
@@ -156,6 +169,15 @@ class CpuSettings(JobSettings):
     backends: int = Field(0, ge=0, description="How many are kept; 0: sessions wait for their GPU")
     time_limit: Duration = 24 * 3600
     cpus: int = Field(2, ge=1, description="CPU cores of the job")
+
+
+class TrialSettings(JobSettings):
+    """`[trials]`: developers' test jobs. What is not said here is as in `[backend]`, but for `signal`."""
+
+    partition: Names = Field("", description="Partitions that developers may name; by default the first preferred")
+    folder_mb: int = Field(64, ge=1, description="Largest working folder, as tar.gz, in MiB")
+    log_mb: int = Field(16, ge=1, description="So much of a test job's output is kept, in MiB")
+    return_mb: int = Field(256, ge=0, description="So much may a test job send back, in MiB")
 
 
 class ContainerSettings(_Section):
@@ -197,6 +219,9 @@ class AccountSettings(_Section):
     issuer: str = Field("", description="`oidc` only: the provider, as its discovery document names it")
     client_id: str = Field("", description="`oidc` only: what the provider calls this service")
     client_secret_file: str = Field("", description="`oidc` only: file (0600) with the secret; empty: a public client")
+    logout_at_provider: bool = Field(
+        True, description="`oidc` only: who logs out here is logged out there too, where the provider offers it"
+    )
     scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="`oidc` only: what is asked for")
     name_claim: str = Field("preferred_username", description="`oidc` only: the claim that is shown as name")
     groups_claim: str = Field("groups", description="`oidc` only: claim with the groups; dots lead into objects")
@@ -211,11 +236,19 @@ class LimitSettings(_Section):
     sessions: int = Field(20, ge=0, description="Sessions that a user has at once; 0: no limit")
     open_tasks: int = Field(64, ge=0, description="Tasks of a user that wait or run; 0: no limit")
     uploads_per_minute: int = Field(60, ge=0, description="Photos of a user; 0: no limit")
-    gpu_minutes_per_day: int = Field(0, ge=0, description="Of a user's own backends, by UTC day; 0: no limit")
+    gpu_minutes_per_day: int = Field(
+        0, ge=0, description="Of a user's backends, test jobs and tasks in a pool, by UTC day; 0: no limit"
+    )
     gpu_minutes_per_month: int = Field(0, ge=0, description="The same by UTC month; 0: no limit")
+    test_jobs: int = Field(4, ge=0, description="Test jobs of a user that wait or run; 0: none are taken")
+    test_job_minutes: int = Field(60, ge=1, description="Longest time limit of a test job")
+    test_job_gpus: int = Field(1, ge=0, description="GPUs of one test job")
     requests_per_minute: int = Field(1200, ge=0, description="Of a user; 0: no limit")
     anonymous_per_minute: int = Field(300, ge=0, description="Of an address, not logged in; 0: no limit")
     logins_per_minute: int = Field(20, ge=1, description="Tries to log in from one address")
+
+
+_JOB_FIELDS = frozenset(JobSettings.model_fields)
 
 
 class Settings(_Section):
@@ -228,9 +261,23 @@ class Settings(_Section):
     frontend: FrontendSettings = FrontendSettings()
     backend: BackendSettings = BackendSettings()
     cpu: CpuSettings = CpuSettings()
+    trials: TrialSettings = TrialSettings()
     container: ContainerSettings = ContainerSettings()
     accounts: AccountSettings = AccountSettings()
     limits: LimitSettings = LimitSettings()
+    tls: TlsSettings = TlsSettings()
+
+    @model_validator(mode="after")
+    def _encrypted_between_machines(self) -> Self:
+        self.tls.secures(self.daemon.resource_manager)
+        return self
+
+    @property
+    def trial(self) -> JobSettings:
+        """Of test jobs, with what they take from `[backend]`. Their time limit and GPUs are each one's own."""
+        own = {name: getattr(self.trials, name) for name in self.trials.model_fields_set & _JOB_FIELDS}
+        inherited = {name: getattr(self.backend, name) for name in _JOB_FIELDS}
+        return JobSettings.model_construct(**{**inherited, "signal": "", **own})
 
 
 class SettingsError(Exception):
@@ -257,7 +304,7 @@ def load_settings(path: Path | None) -> Settings:
 def _explain(place: tuple[int | str, ...], what: str) -> str:
     key = ".".join(map(str, place))
     if what != "Extra inputs are not permitted":
-        return f"  {key}: {what.removeprefix('Value error, ')}"
+        return f"  {key or 'the file'}: {what.removeprefix('Value error, ')}"
     section = Settings.model_fields.get(str(place[0]))
     model = section.annotation if section and len(place) > 1 else Settings
     valid = sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -15,6 +15,7 @@ from typing import Literal
 from sqlalchemy.exc import DatabaseError
 
 from ligan import __version__
+from ligan.memory import give_back_what_is_free
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon.cluster.local_job import DamagedRecordError
 from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
@@ -87,6 +88,7 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.put_nowait, number)
     print(f"LiGAN {__version__}  state in {state_dir}", flush=True)
+    give_back_what_is_free()
     daemon = Daemon(settings, state_dir)
     daemon.tenure.when_fenced(lambda: loop.call_soon_threadsafe(stopping.put_nowait, signal.SIGTERM))
     try:

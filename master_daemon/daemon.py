@@ -19,7 +19,15 @@ import uvloop
 from ligan import __version__
 from ligan.doorbell import BACKLOG
 from ligan.identity import load_secret
-from ligan.intervals import COMMAND_TIMEOUT, LEASE_RENEWAL, MAX_BODY, NOTE_LOGINS, SWEEP, WATCH_ALLOWANCE
+from ligan.intervals import (
+    COMMAND_TIMEOUT,
+    LEASE_RENEWAL,
+    LOOK_CERTIFICATE,
+    MAX_BODY,
+    NOTE_LOGINS,
+    SWEEP,
+    WATCH_ALLOWANCE,
+)
 from ligan.settings import Settings
 from ligan.web.app import OpenAPI, make_app
 from ligan.web.front import Front
@@ -35,16 +43,23 @@ from master_daemon.api.documents import documents
 from master_daemon.api.express import Express
 from master_daemon.api.failures import answer_storage_problems
 from master_daemon.api.frontend import frontend_api
+from master_daemon.api.job_results import job_results_api
+from master_daemon.api.jobs import jobs_api
 from master_daemon.api.life import life_api
 from master_daemon.api.login import login_pages
 from master_daemon.api.metrics import metrics_page
+from master_daemon.api.notices import notices_api
 from master_daemon.api.operator import operator_page
 from master_daemon.api.operator_token import write_operator_token
 from master_daemon.api.public import public_api
 from master_daemon.api.reports import reports_api
 from master_daemon.api.tasks import tasks_api
+from master_daemon.api.trial_jobs import trial_jobs_api
+from master_daemon.api.usage import usage_api
 from master_daemon.api.users import users_api
 from master_daemon.api.weights import weights_api
+from master_daemon.authority.between_parts import BetweenParts
+from master_daemon.authority.certificates import Certificates
 from master_daemon.cluster.factory import make_manager
 from master_daemon.cluster.local import LocalManager
 from master_daemon.cluster.manager import ResourceManager
@@ -52,6 +67,7 @@ from master_daemon.describe import Descriptions
 from master_daemon.doctor import log_unwell
 from master_daemon.observe import logs
 from master_daemon.observe.manager import WatchedManager
+from master_daemon.observe.notices import NoticeBoard
 from master_daemon.observe.observatory import Observatory
 from master_daemon.parts import Parts
 from master_daemon.repeating import Repeating
@@ -70,6 +86,7 @@ from master_daemon.supervisor.lines import Lines
 from master_daemon.supervisor.looks import Looks
 from master_daemon.supervisor.presence import Presence
 from master_daemon.supervisor.supervisor import Supervisor
+from master_daemon.trials.trials import Trials
 from master_daemon.tunnel.gateway import ALWAYS, Gateway
 from master_daemon.tunnel.hub import Hub
 from master_daemon.tunnel.public_port import listen
@@ -101,12 +118,14 @@ class Daemon:
             url = database_url(settings.daemon.database, state_dir)
             self.database = undo.enter_context(Database(url, place(state_dir)))
             self.tenure = Tenure(self.database, place(state_dir))
+            self._certificates = Certificates(settings, state_dir, self.database, time.time())
             self._ways = undo.enter_context(closing(Ways(settings)))
             undo.pop_all()
         self._api = _listen_for_jobs(settings, self.database)
         self._look_around = manager is None
         self.manager = manager or make_manager(self._ways.settings, state_dir, self._ways.login)
-        self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port, self._ways)
+        between = self._certificates.between
+        self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port, self._ways, between)
         _fill(self._api.app, self.parts)
         self._public: HttpServer | None = None
         self.front: Front | None = None
@@ -119,17 +138,23 @@ class Daemon:
         self._accounting = (
             Repeating("accounts", NOTE_LOGINS, self.parts.accounts.turn),
             Repeating("allowance", WATCH_ALLOWANCE, watch.turn),
+            Repeating("certificates", LOOK_CERTIFICATE, self._certificates.turn),
         )
         self.sweeper.subscribe(lambda _keys: self.parts.accounts.authenticator.forget())
 
     async def start(self) -> None:
         """Open the public port and begin to supervise."""
         self._renewing.start()
-        loop = asyncio.get_running_loop()
+        loop = self._certificates.loop = asyncio.get_running_loop()
         hub = Hub(loop)
         self.database.subscribe(hub.publish)
+        self.parts.trials.subscribe(hub.poke)
+        self.parts.notices.when_changed(hub.broadcast)
         self.parts.accounts.when_over(lambda keys: loop.call_soon_threadsafe(hub.end, keys))
-        front = self.front = Front(self._api.listener, self._api.app, Express(self.parts).cluster, 16, storage_problem)
+        hot, between = Express(self.parts).cluster, self._certificates.between
+        front = self.front = Front(
+            self._api.listener, self._api.app, hot, 16, storage_problem, tls=between.tls, plain=between.plain
+        )
         await front.start()
         self._ways.open_home(self._api.port)
         gateway = Gateway(self.parts, hub, ("127.0.0.1", front.flask_port))
@@ -137,12 +162,13 @@ class Daemon:
         self.port = listeners[0].getsockname()[1]
         self._public = HttpServer(gateway.route, always=ALWAYS, known=storage_problem)
         for listener in listeners:
-            await self._public.start(listener)
+            await self._public.start(listener, self._certificates.public)
         self._supervising = threading.Thread(target=self.parts.supervisor.run, name="supervisor", daemon=True)
         self._supervising.start()
         self.parts.observatory.start()
         write_operator_token(self.parts.observatory.state_dir, self.parts.secret)
-        daemon_file.write(self.parts.observatory.state_dir, self.url)
+        self._certificates.when_changed = self._tell_where
+        self._tell_where()
         self._sweeping.start()
         for repeating in self._accounting:
             repeating.start()
@@ -155,7 +181,10 @@ class Daemon:
     @property
     def url(self) -> str:
         """The start page's address."""
-        return f"http://{self.parts.settings.daemon.host}:{self.port}/"
+        return f"{self._certificates.public_scheme}://{self.parts.settings.daemon.host}:{self.port}/"
+
+    def _tell_where(self) -> None:
+        daemon_file.write(self.parts.observatory.state_dir, self.url, self._certificates.shown)
 
     def frontend_ready(self) -> bool:
         job = self.parts.supervisor.frontend
@@ -236,33 +265,46 @@ def _listen(host: str, configured: int, kept: int) -> socket.socket:
 
 
 def _assemble(
-    settings: Settings, state_dir: Path, database: Database, manager: ResourceManager, api_port: int, ways: Ways
+    settings: Settings,
+    state_dir: Path,
+    database: Database,
+    manager: ResourceManager,
+    api_port: int,
+    ways: Ways,
+    between: BetweenParts,
 ) -> Parts:
     secret = load_secret(state_dir / "secret")
     artifacts = Artifacts(state_dir / "artifacts")
     observatory = Observatory(database, manager.name, state_dir, time.time())
-    launcher = Launcher(settings, secret, f"http://{settings.daemon.cluster_host}:{api_port}")
+    url = f"{between.scheme}://{settings.daemon.cluster_host}:{api_port}"
+    launcher = Launcher(settings, secret, url, between.authority)
     forget_logs = partial(manager.forget_logs, launcher.tag)
-    lines = Lines(launcher, ways.reach)
+    lines = Lines(launcher, ways.reach, between.trust)
     delivery = Delivery(database, lines, settings, time.time)
     descriptions = Descriptions([sys.executable])
     head_start = HeadStart(database, settings, descriptions.kinds_if_known)
     presence = Presence(time.time(), settings.backend.idle_release_s)
+    supervisor = Supervisor(database, WatchedManager(manager), launcher, delivery, presence, head_start)
+    trials = Trials(database, artifacts, launcher, supervisor, state_dir)
+    sweeper = Sweeper(database, artifacts, settings.daemon.retention_days * _DAY, forget_logs)
+    sweeper.forget_trials = trials.logs.forget
     return Parts(
         settings=settings,
         secret=secret,
         accounts=Accounts(settings, secret, database),
         database=database,
         artifacts=artifacts,
-        sweeper=Sweeper(database, artifacts, settings.daemon.retention_days * _DAY, forget_logs),
+        sweeper=sweeper,
         launcher=launcher,
         lines=lines,
         delivery=delivery,
         presence=presence,
         looks=Looks(),
-        supervisor=Supervisor(database, WatchedManager(manager), launcher, delivery, presence, head_start),
+        supervisor=supervisor,
+        trials=trials,
         descriptions=descriptions,
         observatory=observatory,
+        notices=NoticeBoard(database),
     )
 
 
@@ -277,6 +319,11 @@ _APIS = (
     frontend_api,
     admin_api,
     users_api,
+    jobs_api,
+    job_results_api,
+    trial_jobs_api,
+    notices_api,
+    usage_api,
 )
 
 

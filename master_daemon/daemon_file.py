@@ -16,9 +16,9 @@ def default_state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "ligan"
 
 
-def write(state_dir: Path, url: str) -> None:
-    """Tell where this process answers; whole or not at all, and for its owner alone (0600)."""
-    told = DaemonFile(url=url, pid=os.getpid(), version=__version__)
+def write(state_dir: Path, url: str, certificate: str = "") -> None:
+    """Tell where this process answers, and what it shows there; whole or not at all, for its owner alone (0600)."""
+    told = DaemonFile(url=url, pid=os.getpid(), version=__version__, certificate=certificate)
     part = state_dir / f"{NAME}.part"
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

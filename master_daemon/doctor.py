@@ -87,6 +87,7 @@ def cluster_findings(settings: Settings, state_dir: Path, run_command: Runner, q
     """Of the scheduler and, unless `quick`, of a node."""
     site = slurm_site(settings, Path(settings.daemon.log_dir or state_dir / "logs"))
     roles = {name: role for name, role in roles_of(settings).items() if name != "cpu" or settings.cpu.backends}
+    del roles["trial"]  # as [backend], but for what a developer asks for
     probe = Probe(site, roles, run_command)
     found = probe.findings()
     if settings.backend.immediate == "auto" and not settings.ssh.host:

@@ -6,12 +6,14 @@ import ipaddress
 import os
 import shutil
 import socket
+import time
 from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from ligan.settings import DaemonSettings, Settings
 from master_daemon import daemon_file
+from master_daemon.authority.findings import tls_findings
 from master_daemon.finding import Finding, failed, ok, warning
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -26,6 +28,7 @@ def host_findings(settings: Settings, state_dir: Path, mounts: str | None = None
     """All of this machine. `mounts` is the text of proc_mounts(5)."""
     table = Path("/proc/mounts").read_text() if mounts is None else mounts
     findings = [*state_findings(settings, state_dir, table), port(settings.daemon, state_dir)]
+    findings += tls_findings(settings, state_dir, time.time())
     if settings.daemon.resource_manager == "local":
         return [*findings, backend_parts(settings.backend.engine)]
     if settings.ssh.host:

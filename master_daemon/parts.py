@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ligan.settings import Settings
 from master_daemon.accounts.accounts import Accounts
 from master_daemon.describe import Descriptions
+from master_daemon.observe.notices import NoticeBoard
 from master_daemon.observe.observatory import Observatory
 from master_daemon.state.artifacts import Artifacts
 from master_daemon.state.database import Database
@@ -18,6 +19,7 @@ from master_daemon.supervisor.lines import Lines
 from master_daemon.supervisor.looks import Looks
 from master_daemon.supervisor.presence import Presence
 from master_daemon.supervisor.supervisor import Supervisor
+from master_daemon.trials.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class Parts:
     delivery: Delivery
     presence: Presence
     supervisor: Supervisor
+    trials: Trials
     descriptions: Descriptions
     observatory: Observatory
+    notices: NoticeBoard
 
     def now(self) -> float:
         """Unix time in seconds."""

@@ -57,6 +57,13 @@ class Account(Message):
     limits: Limits | None = None
 
 
+class LoggedOut(Message):
+    """Answer to `POST account/logout`."""
+
+    ok: bool = True
+    location: str = Field("", description="Go there to be logged out at the login provider too; empty: nothing to do")
+
+
 class NewToken(Message):
     """Body of `POST account/tokens`."""
 

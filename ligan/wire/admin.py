@@ -12,6 +12,7 @@ from pydantic import Field
 from ligan.ids import Nonce
 from ligan.wire.base import Message
 from ligan.wire.job import Role
+from ligan.wire.notice import Notices
 from ligan.wire.session import JobState
 
 
@@ -104,6 +105,7 @@ class Status(Message):
     pages: int = Field(description="Open event streams")
     queue: list[Waiting]
     drain: Drain
+    notices: Notices = Field(default_factory=Notices)
     breaker_open: bool = Field(description="Submits are paused or on trial after a refusal or a failed start")
     scheduler_answer_age_s: float | None = Field(description="Since the last listing; null before the first")
     scheduler_calls_per_minute: int
@@ -146,3 +148,5 @@ class DaemonFile(Message):
     url: str
     pid: int
     version: str
+    certificate: str = ""
+    """What the public port shows where it speaks TLS, PEM."""

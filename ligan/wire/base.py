@@ -2,6 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict
 
+MOST = 2**31 - 1
+"""Of a whole number that is stored: what an INTEGER of PostgreSQL holds."""
+
 
 class Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Numbers are numbers: JSON knows neither NaN nor infinity (RFC 8259, section 6)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

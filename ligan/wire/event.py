@@ -18,6 +18,8 @@ class EventName(StrEnum):
     ON_PROGRESS = "on-progress"
     ON_RESULT = "on-result"
     ON_ERROR = "on-error"
+    ON_NOTICE = "on-notice"
+    """To every page, without an id: `GET notices` says the same."""
 
 
 class Progressed(Message):

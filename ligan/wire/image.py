@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from ligan.ids import ImageId, SessionId, Sha256
-from ligan.wire.base import Message
+from ligan.wire.base import MOST, Message
 
 
 class Box(Message):
@@ -53,9 +53,11 @@ class NewImage(Message):
 
     session_id: SessionId
     sha256: Sha256
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-    face: int | None = Field(None, ge=1, description="Which face, counted from the left, when there are several")
+    width: int = Field(ge=1, le=MOST)
+    height: int = Field(ge=1, le=MOST)
+    face: int | None = Field(
+        None, ge=1, le=MOST, description="Which face, counted from the left, when there are several"
+    )
 
 
 class ImageRef(Message):

@@ -8,13 +8,26 @@ from pydantic import Field, SecretStr, StringConstraints, field_serializer
 
 from ligan.ids import Nonce, Sha256, TaskId
 from ligan.problem import ProblemDocument
-from ligan.wire.base import Message
+from ligan.wire.base import MOST, Message
 
-Role = Literal["frontend", "backend", "cpu"]
-"""`cpu`: a backend on a cpu node, shared by all sessions while they wait for their own."""
+Role = Literal["frontend", "backend", "cpu", "trial"]
+"""`cpu`: a backend on a cpu node, shared by all sessions while they wait for their own. `trial`: a developer's command
+(`ligan.wire.trial`)."""
 
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+class TlsCredentials(Message):
+    """What a job shows to those who call it, and whom it believes where it calls. All PEM."""
+
+    authority: str = Field(description="Certificate of the installation's authority")
+    certificate: str = Field(description="The job's own, for `ligan.tls.contexts.name_of` its nonce")
+    key: SecretStr
+
+    @field_serializer("key", when_used="json")
+    def _reveal(self, key: SecretStr) -> str:
+        return key.get_secret_value()  # as below
 
 
 class Bootstrap(Message):
@@ -32,9 +45,11 @@ class Bootstrap(Message):
         default_factory=dict, description="What that directory holds, for a node that has no such directory"
     )
     weights_cache: str = Field("", description="Folder of the node for files that it gets from the daemon")
+    weights_cache_bytes: int = Field(0, ge=0, description="What it may have; the least recently used goes; 0: no bound")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     orphan_lease_s: float = Field(gt=0, description="Seconds without contact after which the job ends itself")
     protocol: int
+    tls: TlsCredentials | None = Field(None, description="null: all of it is on one machine's loopback")
 
     @field_serializer("token", when_used="json")
     def _reveal(self, token: SecretStr) -> str:
@@ -48,7 +63,7 @@ class Register(Message):
     port: int = Field(ge=1, le=65535)
     pid: int = Field(ge=1)
     job_id: str | None = Field(None, description="The resource manager's job ID, as the job itself sees it")
-    protocol: int
+    protocol: int = Field(ge=0, le=MOST)
 
 
 class Challenge(Message):
@@ -74,16 +89,16 @@ class ReportedProgress(Message):
     """`on-progress` from a backend. `seq` grows within an attempt; a smaller one is late and is dropped."""
 
     task_id: TaskId
-    attempt: int = Field(ge=1)
-    seq: int = Field(ge=0)
+    attempt: int = Field(ge=1, le=MOST)
+    seq: int = Field(ge=0, le=MOST)
     percent: float = Field(ge=0, le=100)
     eta_s: float | None = None
 
 
 class ReportedImage(Message):
     sha256: Sha256
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: int = Field(ge=1, le=MOST)
+    height: int = Field(ge=1, le=MOST)
     caption: str = ""
 
 
@@ -91,7 +106,7 @@ class ReportedResult(Message):
     """`on-result` from a backend; its images are artifacts already."""
 
     task_id: TaskId
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=MOST)
     images: list[ReportedImage] = Field(default_factory=list)
 
 
@@ -99,8 +114,8 @@ class ReportedCheckpoint(Message):
     """`on-checkpoint` from a backend; an artifact already. `seq` grows within an attempt; the newest counts."""
 
     task_id: TaskId
-    attempt: int = Field(ge=1)
-    seq: int = Field(ge=0)
+    attempt: int = Field(ge=1, le=MOST)
+    seq: int = Field(ge=0, le=MOST)
     sha256: Sha256
 
 
@@ -108,7 +123,7 @@ class ReportedError(Message):
     """`on-error` from a backend."""
 
     task_id: TaskId
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=MOST)
     problem: ProblemDocument
 
 

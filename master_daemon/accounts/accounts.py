@@ -14,6 +14,7 @@ from master_daemon.accounts import allowance, lifetime, password
 from master_daemon.accounts.authenticator import Authenticator
 from master_daemon.accounts.bucket import Buckets
 from master_daemon.accounts.caller import By, Caller
+from master_daemon.accounts.hint import Hints
 from master_daemon.accounts.lockout import Lockout
 from master_daemon.accounts.network import Network, is_loopback, neighbourhood
 from master_daemon.accounts.pending import Pending, PendingCookie
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 OPEN = "There are no accounts: everybody on this machine can use LiGAN, and see nobody else's session."
 _WRONG = "Name or password is wrong."
 _NOT_ALLOWED = "You are known there, but none of your groups may use this service; ask its operators."
-_MONTH_DAYS = 31
 _OWNERS_KEPT = 40 * 86400.0
 """GPU minutes count by month."""
 
@@ -56,6 +56,7 @@ class Accounts:
         self._cookie = SessionCookie(self.secret)
         self.authenticator = Authenticator(self.settings, self._cookie, self.database)
         self.pending = PendingCookie(self.secret)
+        self._hints = Hints(self.secret)
         self._lockout = Lockout()
         self._end_streams: EndStreams = _nobody_listens
         self._tries = Buckets(self.settings.limits.logins_per_minute)
@@ -85,11 +86,11 @@ class Accounts:
             with self.database.write() as transaction:
                 users.set_values(transaction, account[0].user_id, password_hash=password.rehashed(given))
 
-    def by_provider(self, answer: Mapping[str, str], pending: Pending, now: float) -> User:
-        """Raises Problem `login-failed`, also when the same answer comes again, and `unreachable`."""
+    def by_provider(self, answer: Mapping[str, str], pending: Pending, now: float) -> tuple[User, str]:
+        """(user, ID token). Raises Problem `login-failed`, also when the same answer comes again, and `unreachable`."""
         if self.provider is None or not self.pending.use(pending):
             raise Problem("login-failed", "This login has been used; go back to the login page and try again.")
-        claims = self.provider.claims(answer, pending, now)
+        claims, id_token = self.provider.claims(answer, pending, now)
         accounts = self.settings.accounts
         role = role_of(groups_in(claim(claims, accounts.groups_claim)), accounts)
         if role is None:
@@ -97,7 +98,7 @@ class Accounts:
         subject = str(claims["sub"])
         name = claim(claims, accounts.name_claim)
         shown = name[:256] if isinstance(name, str) and name else subject
-        return self._vouched(f"{accounts.issuer} {subject}", shown, role, now)
+        return self._vouched(f"{accounts.issuer} {subject}", shown, role, now), id_token
 
     def _vouched(self, subject: str, name: str, role: AccountRole, now: float) -> User:
         with self.database.write() as transaction:
@@ -106,13 +107,13 @@ class Accounts:
             raise Problem("login-failed", _NOT_ALLOWED)
         return user
 
-    def begin(self, user: User, old_login: str, now: float) -> str:
+    def begin(self, user: User, old_login: str, now: float, id_token: str = "") -> str:
         """The session cookie's new value: new IDs, for whoever knew the old ones shall know nothing."""
         with self.database.write() as transaction:
             if old_login:
                 logins.end(transaction, old_login)
             session_id = self._session(transaction, "", user.user_id, now)
-            login_id = logins.begin(transaction, user.user_id, now)
+            login_id = logins.begin(transaction, user.user_id, now, self._hints.seal(id_token))
             audit.record(transaction, user.user_id, "log in", user.user_id, now)
         self.authenticator.forget()
         return self._cookie.seal(session_id, login_id)
@@ -138,12 +139,13 @@ class Accounts:
 
     # Out --------------------------------------------------------------------------------------------------------------
 
-    def end(self, caller: Caller, now: float) -> None:
-        """Log this browser out."""
+    def end(self, caller: Caller, now: float) -> str:
+        """Log this browser out. Returns the address where the provider does so too, or an empty string."""
         with self.database.write() as transaction:
-            logins.end(transaction, caller.login_id)
+            hint = logins.end(transaction, caller.login_id)
             audit.record(transaction, caller.user_id, "log out", caller.user_id, now)
         self.changed(caller.user_id)
+        return self.provider.logout_address(self._hints.open(hint), now) if self.provider else ""
 
     def changed(self, user_id: str) -> None:
         """What the user may do has changed: from now on it holds, for open event streams too."""
@@ -188,8 +190,6 @@ def check(settings: Settings) -> None:
         Provider(settings.accounts)
     if settings.accounts.mode == "header" and not settings.accounts.trusted_proxies:
         raise SettingsError('accounts.trusted_proxies: mode = "header" believes nobody without it.')
-    if settings.limits.gpu_minutes_per_month and settings.daemon.retention_days < _MONTH_DAYS:
-        raise SettingsError(f"limits.gpu_minutes_per_month: daemon.retention_days must be {_MONTH_DAYS} at least.")
 
 
 def check_open_doors(settings: Settings) -> None:

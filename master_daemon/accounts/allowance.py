@@ -9,7 +9,7 @@ from ligan.problem import Problem
 from ligan.settings import LimitSettings, Settings
 from ligan.wire.account import Limit, Limits
 from master_daemon.accounts import gpu_time
-from master_daemon.state import owners
+from master_daemon.state import owners, usage
 
 
 def check_sessions(connection: Connection, limits: LimitSettings, user_id: str) -> None:
@@ -29,19 +29,20 @@ def check_task(connection: Connection, settings: Settings, session_key: str) -> 
 
 def check_gpu_time(connection: Connection, settings: Settings, session_key: str, now: float) -> None:
     """Before another backend, and while one runs. Raises Problem `gpu-time-used-up`."""
-    user_id = _user(connection, settings, session_key)
-    for limit, since, until, name in _windows(settings.limits, now) if user_id else ():
-        if limit and gpu_time.minutes(owners.spans(connection, user_id, since), since, now) >= limit:
+    check_gpu_time_of(connection, settings.limits, _user(connection, settings, session_key), now)
+
+
+def check_gpu_time_of(connection: Connection, limits: LimitSettings, user_id: str, now: float) -> None:
+    """The same by the user's ID; empty for nobody. Raises Problem `gpu-time-used-up`."""
+    for limit, since, until, name in _windows(limits, now) if user_id else ():
+        if limit and usage.minutes(connection, user_id, since, now) >= limit:
             detail = f"Your {limit} GPU minutes of this {name} are used up; the next {name} begins at 00:00 UTC."
             raise Problem("gpu-time-used-up", detail, retry_after_s=round(until - now) + 1)
 
 
 def limits_of(connection: Connection, settings: LimitSettings, user_id: str, now: float) -> Limits:
     """What the user has of what a user may have."""
-    used = [
-        gpu_time.minutes(owners.spans(connection, user_id, since), since, now)
-        for _, since, _, _ in _windows(settings, now)
-    ]
+    used = [usage.minutes(connection, user_id, since, now) for _, since, _, _ in _windows(settings, now)]
     return Limits(
         sessions=Limit(used=owners.count(connection, user_id), limit=settings.sessions),
         open_tasks=Limit(used=owners.open_tasks(connection, user_id), limit=settings.open_tasks),

@@ -7,7 +7,7 @@ from enum import Enum, auto
 LOGIN = "/login"
 LOGOUT = "/logout"
 ACCOUNT = "/api/v1/account"
-_OPERATORS = ("/operator", "/api/v1/admin", "/metrics")
+_OPERATORS = ("/operator", "/api/v1/admin", "/metrics", "/api/v1/jobs")
 
 
 class Area(Enum):

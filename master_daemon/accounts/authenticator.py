@@ -179,6 +179,8 @@ class Authenticator:
         return caller
 
     def _check(self, caller: Caller, head: RequestHead, now: float) -> None:
+        if caller.by is By.NOTHING:
+            same_origin.check_name(self._network.arrival(head))
         if head.method not in same_origin.SAFE and caller.by is not By.TOKEN:  # no page can make a browser send a token
             same_origin.check(head, self._network.arrival(head), strict=caller.known)
         if caller.by is By.STRANGER:

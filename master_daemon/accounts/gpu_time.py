@@ -1,11 +1,8 @@
-"""GPU minutes of a user by UTC day and month, counted from jobs. Pure; times are Unix seconds."""
+"""The UTC days and months by which GPU minutes count. Pure; times are Unix seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-
-from master_daemon.state.owners import Span
 
 
 def day_begins(now: float) -> float:
@@ -24,11 +21,6 @@ def next_day(now: float) -> float:
 
 def next_month(now: float) -> float:
     return (_midnight(now).replace(day=1) + timedelta(days=32)).replace(day=1).timestamp()
-
-
-def minutes(spans: Iterable[Span], since: float, now: float) -> float:
-    """Minutes of the spans from `since` to `now`."""
-    return sum(max(0.0, min(span.until or now, now) - max(span.since, since)) for span in spans) / 60
 
 
 def _midnight(now: float) -> datetime:

@@ -21,7 +21,7 @@ class Arrival:
     address: str
     """Of the person's machine, or of the nearest machine that is not one of the site's proxies."""
     secure: bool
-    """It came through TLS to the site's proxy."""
+    """It came through TLS, to this port or to the site's proxy."""
     vouched: bool
     """The site's proxy handed it over: what its headers say is true."""
     host: str
@@ -40,7 +40,7 @@ class Network:
     def arrival(self, head: RequestHead) -> Arrival:
         """X-Forwarded-* count from a trusted proxy only, and of the addresses the last that is not a proxy's."""
         if not self._trusts(head.peer):
-            return Arrival(head.peer, secure=False, vouched=False, host=head.get(b"host") or "")
+            return Arrival(head.peer, secure=head.secure, vouched=False, host=head.get(b"host") or "")
         proto = values(head, _FORWARDED_PROTO)[-1:]
         host = [*values(head, b"host"), *values(head, _FORWARDED_HOST)][-1:]
         hops = [hop.strip() for value in values(head, _FORWARDED_FOR) for hop in value.split(",")]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from authlib.common.errors import AuthlibBaseError
@@ -24,8 +24,10 @@ from master_daemon.accounts.pending import Pending, same
 from master_daemon.accounts.secret_file import read_secret
 
 CALLBACK = "/login/callback"
+AFTER_LOGOUT = "/login?out"
 _DISCOVERY = "/.well-known/openid-configuration"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_END_SESSION = "end_session_endpoint"
 _AGAIN = "Go back to the login page and try again."
 
 
@@ -64,8 +66,8 @@ class Provider:
             )
         return str(address)
 
-    def claims(self, answer: Mapping[str, str], pending: Pending, now: float) -> Mapping[str, Any]:
-        """The ID token's claims for the answer that the browser brings.
+    def claims(self, answer: Mapping[str, str], pending: Pending, now: float) -> tuple[Mapping[str, Any], str]:
+        """The ID token's claims, and itself, for the answer that the browser brings.
 
         Raises Problem `login-failed`, `unreachable`.
         """
@@ -76,6 +78,33 @@ class Provider:
         if "error" in answer or not answer.get("code"):
             raise Problem("login-failed", f"The provider did not log you in ({_word(answer)}). {_AGAIN}")
         return self._checked(self._exchange(answer["code"], pending, now), pending, now)
+
+    def logout_address(self, hint: str, now: float) -> str:
+        """Where the browser is logged out at the provider too; empty where it offers that not, or does not answer.
+
+        OpenID Connect RP-Initiated Logout 1.0, section 2. `hint` is the ID token of the login, or empty: then the
+        provider may ask the person.
+        """
+        offered = self._end_session(now)
+        if not offered:
+            return ""
+        back = self._settings.public_url.rstrip("/") + AFTER_LOGOUT
+        said = {"id_token_hint": hint, "client_id": self._settings.client_id, "post_logout_redirect_uri": back}
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{offered}{'&' if '?' in offered else '?'}{query}"
+
+    def logout_origin(self, now: float) -> str:
+        """Of that address, for a content security policy; empty where there is none."""
+        parts = urlsplit(self._end_session(now))
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+    def _end_session(self, now: float) -> str:
+        if not self._settings.logout_at_provider:
+            return ""
+        try:
+            return self._discovered(now).endpoints.get(_END_SESSION, "")
+        except Problem:  # the login here is over all the same
+            return ""
 
     def _exchange(self, code: str, pending: Pending, now: float) -> Mapping[str, Any]:
         try:
@@ -95,18 +124,19 @@ class Provider:
             raise _unreachable() from error
         return token
 
-    def _checked(self, token: Mapping[str, Any], pending: Pending, now: float) -> Mapping[str, Any]:
+    def _checked(self, token: Mapping[str, Any], pending: Pending, now: float) -> tuple[Mapping[str, Any], str]:
         given = token.get("id_token")
         if not isinstance(given, str):
             raise Problem("login-failed", "The provider sent no ID token; the setting `scopes` must hold openid.")
         expected = Expected(self._settings.issuer, self._settings.client_id, pending.nonce)
         access = token.get("access_token")
         try:
-            return id_token.check(given, self._discovered(now).keys, expected, access, now)
+            return id_token.check(given, self._discovered(now).keys, expected, access, now), given
         except Problem as problem:
             if not id_token.signed_by_unknown_key(problem):
                 raise
-            return id_token.check(given, self._discovered(now, PROVIDER_KEYS_PAUSE).keys, expected, access, now)
+            keys = self._discovered(now, PROVIDER_KEYS_PAUSE).keys
+            return id_token.check(given, keys, expected, access, now), given
 
     def _client(self) -> OAuth2Session:
         return OAuth2Session(
@@ -133,6 +163,9 @@ class Provider:
         if not all(isinstance(address, str) and _is_safe(address) for address in endpoints.values()):
             raise _unreachable()
         known = {name: str(address) for name, address in endpoints.items()}
+        offered = said.get(_END_SESSION)
+        if isinstance(offered, str) and _is_safe(offered):
+            known[_END_SESSION] = offered
         try:
             keys = KeySet.import_key_set(_get(known["jwks_uri"]))  # type: ignore[arg-type]  # it checks what it gets
         except (JoseError, KeyError, TypeError, ValueError) as error:

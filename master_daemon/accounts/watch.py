@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from sqlalchemy import Connection
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 from ligan.problem import Problem
 from ligan.settings import Settings
 from master_daemon.accounts import allowance
-from master_daemon.state import sessions
+from master_daemon.state import owners, sessions
 from master_daemon.state.database import Database
 
 Release = Callable[[str, str, float], object]
@@ -33,8 +34,11 @@ class Watch:
         if not (limits.gpu_minutes_per_day or limits.gpu_minutes_per_month):
             return []
         with self._database.read() as connection:
-            found = [(key, self._why(connection, key, now)) for key in sessions.wanting(connection)]
-        return [(key, why) for key, why in found if why]
+            by_user: defaultdict[str, list[str]] = defaultdict(list)
+            for key in sessions.wanting(connection):
+                by_user[owners.user_of(connection, key)].append(key)
+            found = [(keys, self._why(connection, keys[0], now)) for keys in by_user.values()]
+        return [(key, why) for keys, why in found if why for key in keys]
 
     def _why(self, connection: Connection, key: str, now: float) -> str:
         try:

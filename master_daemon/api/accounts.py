@@ -9,6 +9,7 @@ from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.account import (
     Account,
+    LoggedOut,
     MadeToken,
     NewToken,
     OwnSession,
@@ -48,9 +49,10 @@ def account_api(parts: Parts) -> APIBlueprint:
     def account() -> Response:
         return reply(_account(parts, caller(parts)))
 
-    @api.post("/logout", summary="Log this browser out", responses={"200": Done})
+    @api.post("/logout", summary="Log this browser out", responses={"200": LoggedOut})
     def logout() -> Response:
-        return logged_out(parts, calling_person(parts), reply(Done()))
+        who = calling_person(parts)
+        return logged_out(who, reply(LoggedOut(location=parts.accounts.end(who, parts.now()))))
 
     @api.get("/sessions", summary="The user's sessions, the last used first", responses={"200": OwnSessions})
     def sessions() -> Response:

@@ -65,9 +65,12 @@ def admin_api(parts: Parts) -> APIBlueprint:
         "/jobs/drain", summary="Take every job out of service, each for a successor", responses={"200": PulledAll}
     )
     def drain_jobs() -> Response:
-        """Those that have registered, such as jobs of the version before an upgrade; others come up new anyway."""
+        """Those that have registered, such as jobs of the version before an upgrade; others come up new anyway, and
+        test jobs end by themselves.
+        """
         with parts.database.read() as connection:
-            up = [job for job in jobs.live(connection) if job.host is not None and job.state is not JobState.DRAINING]
+            live = [job for job in jobs.live(connection) if job.role != "trial" and job.host is not None]
+        up = [job for job in live if job.state is not JobState.DRAINING]
         return reply(PulledAll(jobs=[Pulled(nonce=job.nonce, what=_pull(parts, job.nonce)) for job in up]))
 
     @api.post("/jobs/<nonce>/drain", summary="Take one job out of service", responses={"200": Pulled})
@@ -84,6 +87,9 @@ def _pull(parts: Parts, nonce: str) -> str:
         if job is None or not job.live:
             raise Problem("not-found", "No live job has this tag; `ligan jobs` lists them.")
         audit.record(transaction, g.actor, "drain job", nonce, parts.now())
+    if job.role == "trial":  # no successor would do its work
+        parts.trials.call_off(job, g.actor, parts.now())
+        return "It is a test job, and is cancelled."
     if not job.ready:
         parts.supervisor.end(job, _PULLED, parts.now())
         return "It is ended."

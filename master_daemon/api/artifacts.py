@@ -7,9 +7,10 @@ from pydantic import BaseModel
 
 from ligan.ids import Sha256
 from ligan.problem import Problem
-from ligan.web.app import APIBlueprint, reply
+from ligan.web.app import APIBlueprint
 from ligan.wire.job import Done
-from master_daemon.api.caller import calling_backend, calling_job
+from master_daemon.api.asked import Asked, respond
+from master_daemon.api.caller import BACKENDS, Claim, admit, calling_backend, claim
 from master_daemon.parts import Parts
 from master_daemon.state import images, placing
 from master_daemon.state.jobs import Job
@@ -25,9 +26,7 @@ def artifacts_api(parts: Parts) -> APIBlueprint:
 
     @api.put("/artifacts/<sha256>", summary="Store bytes under their SHA-256", responses={"200": Done})
     def put_artifact(path: ArtifactPath) -> Response:
-        calling_job(parts)
-        parts.artifacts.put(path.sha256, request.get_data())
-        return reply(Done())
+        return respond(stored(parts, claim(), path.sha256, request.get_data()))
 
     @api.get("/artifacts/<sha256>", summary="Bytes of an artifact of the backend's own session")
     def get_artifact(path: ArtifactPath) -> Response:
@@ -37,6 +36,14 @@ def artifacts_api(parts: Parts) -> APIBlueprint:
         return send_file(parts.artifacts.path(path.sha256), mimetype="application/octet-stream")
 
     return api
+
+
+def stored(parts: Parts, claimed: Claim, sha256: str, body: bytes) -> Asked:
+    """Bytes of a job that may send some. Raises Problem: not-authorised, malformed-request."""
+    with parts.database.read() as connection:
+        admit(parts, connection, claimed, "frontend", *BACKENDS)
+    parts.artifacts.put(sha256, body)
+    return Asked(Done())
 
 
 def _may_read(parts: Parts, job: Job, sha256: str) -> bool:

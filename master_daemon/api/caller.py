@@ -98,9 +98,21 @@ def calling_backend(parts: Parts) -> Job:
 
 def calling_frontend(parts: Parts) -> Job:
     """The frontend, which must also know its frontend ID (thesis, section 4.2.1)."""
-    serving, claimed = parts.supervisor.frontend, claim()
-    known = serving is not None and claimed.nonce == serving.nonce
-    job = _admit(parts, serving, claimed, "frontend") if known else calling_job(parts, "frontend")
-    if not matches(request.headers.get(FRONTEND_HEADER, ""), job.instance_id):
+    return admit_frontend(parts, claim(), frontend_id())
+
+
+def frontend_id() -> str:
+    """What the caller's header says."""
+    return request.headers.get(FRONTEND_HEADER, "")
+
+
+def admit_frontend(parts: Parts, claimed: Claim, instance_id: str) -> Job:
+    """The frontend that the claim and the frontend ID are of. Raises Problem `not-authorised`."""
+    job = parts.supervisor.frontend
+    if job is None or claimed.nonce != job.nonce:
+        with parts.database.read() as connection:
+            job = jobs.find(connection, claimed.nonce)
+    job = _admit(parts, job, claimed, "frontend")
+    if not matches(instance_id, job.instance_id):
         raise Problem("not-authorised", "The frontend ID is not the current one.")
     return job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ from pydantic.json_schema import models_json_schema
 
 from ligan.web.app import OpenAPI, as_json, json_document
 from ligan.wire.event import EventName, Failed, Progressed, Resulted
+from ligan.wire.notice import Notices
 from ligan.wire.session import Backend
+from ligan.wire.trial import LogPart
 from master_daemon.parts import Parts
 
 _ASSETS = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 _PAGES = {"master-daemon": "Master daemon", "frontend": "Frontend server", "backend": "Backend"}
-_EVENTS: dict[EventName, type[BaseModel]] = {
+EVENTS: dict[EventName, type[BaseModel]] = {
     EventName.ON_READY: Backend,
     EventName.ON_QUEUE: Backend,
     EventName.ON_PROGRESS: Progressed,
     EventName.ON_RESULT: Resulted,
     EventName.ON_ERROR: Failed,
+    EventName.ON_NOTICE: Notices,
 }
 
 
@@ -61,24 +65,43 @@ def documents(parts: Parts, app: OpenAPI) -> Blueprint:
 def own_document(app: OpenAPI) -> dict[str, Any]:
     """The daemon's OpenAPI document, with the event stream that its gateway serves."""
     document = dict(json_document(app))
+    told: list[type[BaseModel]] = [*dict.fromkeys(EVENTS.values()), LogPart]
     refs, definitions = models_json_schema(
-        [(message, "serialization") for message in dict.fromkeys(_EVENTS.values())],
+        [(message, "serialization") for message in told],
         ref_template="#/components/schemas/{model}",
     )
     schemas = {**definitions["$defs"], **document["components"]["schemas"]}
     stream = {
         "summary": "The session's events (Server-Sent Events)",
-        "description": "Each event has an id; send the last one as Last-Event-ID to get what was missed.",
+        "description": "Each but `on-notice` has an id; send the last one as Last-Event-ID to get what was missed.",
         "operationId": "events",
         "responses": {
             "200": {
                 "description": "A stream; `data` of each event by its name",
-                "content": {"text/event-stream": {"schema": {"oneOf": list(refs.values())}}},
+                "content": {"text/event-stream": {"schema": {"oneOf": _each(refs, EVENTS.values())}}},
             }
         },
     }
-    paths = {**document["paths"], "/api/v1/events": {"get": stream}}
+    paths = {**document["paths"], "/api/v1/events": {"get": stream}, **_job_events()}
     return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas}}
+
+
+def _each(refs: Mapping[Any, Any], messages: Iterable[type[BaseModel]]) -> list[Any]:
+    return [refs[message, "serialization"] for message in dict.fromkeys(messages)]
+
+
+def _job_events() -> dict[str, Any]:
+    """The stream of one test job, which the gateway serves too."""
+    shape = {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Trial", "LogPart")]}}
+    stream = {
+        "summary": "A test job's events (Server-Sent Events)",
+        "description": "`job` (a Trial) when it moves and at its end, `log` (a LogPart) as it prints; it ends with the "
+        "job. The id of a `log` is the offset after it: send the last one as Last-Event-ID to go on from there.",
+        "operationId": "job_events",
+        "parameters": [{"name": "trial_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "responses": {"200": {"description": "A stream", "content": {"text/event-stream": shape}}},
+    }
+    return {"/api/v1/jobs/{trial_id}/events": {"get": stream}}
 
 
 _INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LiGAN: API pages</title>

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
-from ligan.web.front import SMALL, is_small_json
-from ligan.web.guard import JOB_HEADER, TOKEN_HEADER
+from ligan.web.front import SMALL, is_small, is_small_json
+from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, TOKEN_HEADER
 from ligan.web.http.answer import Answer
+from ligan.web.http.fields import Fields
 from ligan.web.http.head import RequestHead
-from ligan.web.http.route import Whole
+from ligan.web.http.route import File, Whole
 from ligan.web.reading import read
+from ligan.wire.image import NewImage
 from ligan.wire.job import Heartbeat, ReportedError, ReportedProgress, ReportedResult
 from ligan.wire.task import NewTask
-from master_daemon.api import life, new_task, public, reports, tasks
+from master_daemon.api import artifacts, frontend, life, new_task, public, reports, tasks
 from master_daemon.api.asked import Asked
 from master_daemon.api.caller import Claim
 from master_daemon.observe import logs
 from master_daemon.parts import Parts
 
 _JSON = ((b"content-type", b"application/json"),)
+PNG: Fields = ((b"content-type", b"image/png"), (b"cache-control", b"private, max-age=3600, immutable"))
 _TASK = re.compile(r"/api/v1/tasks/(t-[0-9a-z]{22})")
 _JOB, _TOKEN = JOB_HEADER.lower().encode(), TOKEN_HEADER.lower().encode()
+_FRONTEND = FRONTEND_HEADER.lower().encode()
+_PHOTO = "/cluster/v1/images"
+_ARTIFACT = re.compile(r"/cluster/v1/artifacts/([0-9a-f]{64})")
 _REPORTS: dict[str, tuple[type[BaseModel], Callable[[Parts, Claim, Any], Asked]]] = {
     "/cluster/v1/on-progress": (ReportedProgress, reports.progressed),
     "/cluster/v1/on-result": (ReportedResult, reports.resulted),
@@ -54,13 +63,31 @@ class Express:
         named = _TASK.fullmatch(head.target)
         return named and _whole(lambda _: Asked(tasks.task(self._parts, session_id, named[1])))
 
+    async def image(self, session_id: str, image_id: str) -> File:
+        """The file of a page's image. Raises Problem."""
+        parts = self._parts
+        return File(parts.artifacts.path(await asyncio.to_thread(public.artifact_of, parts, session_id, image_id)), PNG)
+
     def cluster(self, head: RequestHead) -> Whole | None:
         """A job's call."""
-        if head.method != "POST" or head.target not in _REPORTS or not is_small_json(head):
+        claimed = Claim(head.get(_JOB) or "", head.get(_TOKEN) or "")
+        artifact = _ARTIFACT.fullmatch(head.target)
+        if artifact and head.method == "PUT" and is_small(head):
+            return _whole(lambda body: artifacts.stored(self._parts, claimed, artifact[1], body))
+        if head.method != "POST" or not is_small_json(head):
+            return None
+        if head.target == _PHOTO:
+            return self._photo(claimed, head.get(_FRONTEND) or "")
+        if head.target not in _REPORTS:
             return None
         message, take = _REPORTS[head.target]
-        claimed = Claim(head.get(_JOB) or "", head.get(_TOKEN) or "")
         return _whole(lambda body: take(self._parts, claimed, read(message, body)))
+
+    def _photo(self, claimed: Claim, frontend_id: str) -> Whole:
+        """On threads of its own: it waits for a backend, which meanwhile asks for the photo here."""
+        parts = self._parts
+        take = partial(frontend.taken, parts, claimed, frontend_id)
+        return _whole(lambda body: take(read(NewImage, body)), parts.looks.threads)
 
 
 class _Call:
@@ -80,9 +107,9 @@ class _Call:
         self._then()
 
 
-def _whole(take: Callable[[bytes], Asked]) -> Whole:
+def _whole(take: Callable[[bytes], Asked], threads: Executor | None = None) -> Whole:
     call = _Call(take)
-    return Whole(call.answer, SMALL, call.after)
+    return Whole(call.answer, SMALL, call.after, threads=threads)
 
 
 def _nothing() -> None:

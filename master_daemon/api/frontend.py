@@ -8,7 +8,8 @@ from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.image import Face, FaceState, Look, NewImage, Origin, Upload
 from ligan.wire.task import TaskKinds
-from master_daemon.api.caller import calling_frontend
+from master_daemon.api.asked import Asked, respond
+from master_daemon.api.caller import Claim, admit_frontend, calling_frontend, claim, frontend_id
 from master_daemon.parts import Parts
 from master_daemon.state import images, jobs, sessions
 from master_daemon.state.jobs import Job
@@ -26,10 +27,15 @@ def frontend_api(parts: Parts) -> APIBlueprint:
 
     @api.post("/images", summary="An uploaded photo, whose bytes are an artifact already", responses={"201": Upload})
     def new_image(body: NewImage) -> Response:
-        calling_frontend(parts)
-        return reply(_admit(parts, body), 201)
+        return respond(taken(parts, claim(), frontend_id(), body))
 
     return api
+
+
+def taken(parts: Parts, claimed: Claim, frontend_id: str, new: NewImage) -> Asked:
+    """A photo of a session, admitted for the frontend that claims to be it. It waits for the backend's look."""
+    admit_frontend(parts, claimed, frontend_id)
+    return Asked(_admit(parts, new), 201)
 
 
 def _admit(parts: Parts, new: NewImage) -> Upload:
@@ -63,8 +69,13 @@ def _look(parts: Parts, key: str, new: NewImage) -> Face:
 
 
 def _looker(parts: Parts, key: str) -> Job | None:
-    """A ready backend for the session: its own, else a shared one on a cpu node."""
+    """A ready backend for the session: its own or the pool's, else one on a cpu node; of those the least busy one."""
     with parts.database.read() as connection:
-        own = parts.supervisor.views.serving(connection, key)
-        shared = jobs.ready_with(connection, seats.CPU)
-    return own if own is not None and own.ready else next(iter(shared), None)
+        pool = parts.settings.backend.mode == "pool"
+        own = jobs.ready_with(connection, seats.POOL) if pool else _ready(jobs.current(connection, key))
+        able = own or jobs.ready_with(connection, seats.CPU)
+    return min(able, key=lambda job: parts.looks.busy(job.nonce), default=None)
+
+
+def _ready(job: Job | None) -> list[Job]:
+    return [job] if job is not None and job.ready else []

@@ -34,7 +34,7 @@ def life_api(parts: Parts) -> APIBlueprint:
             host=body.host,
             port=body.port,
             job_id=body.job_id,
-            time_limit_s=parts.launcher.site(job.role).time_limit,
+            time_limit_s=parts.launcher.time_limit_s(job) - parts.launcher.early_s(job.role),
             now=now,
             protocol=body.protocol,
         )

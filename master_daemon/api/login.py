@@ -17,6 +17,7 @@ from master_daemon.accounts.caller import By, Caller
 from master_daemon.accounts.pending import Pending, local_path, same
 from master_daemon.accounts.provider import CALLBACK
 from master_daemon.api.user_caller import caller
+from master_daemon.observe import announcement
 from master_daemon.parts import Parts
 from master_daemon.state.users import User
 from master_daemon.tunnel.cookie import clear_cookie, set_cookie
@@ -76,23 +77,27 @@ def _callback(parts: Parts) -> Response:
     try:
         if pending is None:
             raise Problem("login-failed", _STALE)
-        user = parts.accounts.by_provider(request.args.to_dict(), pending, parts.now())
+        user, id_token = parts.accounts.by_provider(request.args.to_dict(), pending, parts.now())
     except Problem as problem:
         return _form(parts, who, pending.path if pending else "/", problem.document.detail, problem)
-    return _logged_in(parts, who, user, pending.path)
+    return _logged_in(parts, who, user, pending.path, id_token)
 
 
 def _leave(parts: Parts) -> Response:
     who = caller(parts)
     if who.by is not By.LOGIN:
         return _see_other(LOGIN)
-    return Response(render_template("logout.html", name=who.name, form=parts.accounts.form_token(who)))
+    page = Response(render_template("logout.html", name=who.name, form=parts.accounts.form_token(who)))
+    provider = parts.accounts.provider
+    if provider is not None and (origin := provider.logout_origin(parts.now())):
+        page.headers["Content-Security-Policy"] = _POLICY.replace("form-action 'self'", f"form-action 'self' {origin}")
+    return page
 
 
 def _log_out(parts: Parts) -> Response:
     who = caller(parts)
     if who.by is By.LOGIN and same(request.form.get("form", ""), parts.accounts.form_token(who)):
-        return logged_out(parts, who, _see_other(f"{LOGIN}?out"))
+        return logged_out(who, _see_other(parts.accounts.end(who, parts.now()) or f"{LOGIN}?out"))
     return _see_other(LOGOUT)
 
 
@@ -111,9 +116,8 @@ _VIEWS: tuple[tuple[str, str, Callable[[Parts], Response]], ...] = (
 )
 
 
-def logged_out(parts: Parts, who: Caller, answer: Response) -> Response:
-    """End the login, and let the browser forget it."""
-    parts.accounts.end(who, parts.now())
+def logged_out(who: Caller, answer: Response) -> Response:
+    """Let the browser forget the login, which has ended."""
     answer.headers["Set-Cookie"] = clear_cookie(who.secure)
     answer.headers["Clear-Site-Data"] = '"cache"'  # images may be kept for an hour otherwise
     return answer
@@ -128,9 +132,9 @@ def _by_password(parts: Parts, who: Caller, name: str) -> User:
     return parts.accounts.by_password(name, request.form.get("password", ""), who.address, parts.now())
 
 
-def _logged_in(parts: Parts, who: Caller, user: User, path: str) -> Response:
+def _logged_in(parts: Parts, who: Caller, user: User, path: str, id_token: str = "") -> Response:
     try:
-        cookie = parts.accounts.begin(user, who.login_id, parts.now())
+        cookie = parts.accounts.begin(user, who.login_id, parts.now(), id_token)
     except Problem as problem:
         return _form(parts, who, path, problem.document.detail, problem)
     answer = _see_other(path)
@@ -145,7 +149,16 @@ def _form(
     """The page. The cookie that is there stays good, so that two tabs may be open."""
     pending = _pending(parts) or pendings.begin(path)
     provider = parts.accounts.provider
-    words = {"said": said, "wrong": problem is not None, "name": name, "path": path, "form": pending.form}
+    with parts.database.read() as connection:
+        announced = announcement.get(connection, parts.now())
+    words = {
+        "announced": announced.text if announced else "",
+        "said": said,
+        "wrong": problem is not None,
+        "name": name,
+        "path": path,
+        "form": pending.form,
+    }
     start = f"{LOGIN}/start?{urlencode({'next': path})}"
     body = render_template("login.html", provider=provider.host if provider else "", start=start, **words)
     answer = Response(body, status=problem.status if problem else HTTPStatus.OK)
@@ -166,6 +179,6 @@ def _see_other(address: str) -> Response:
 
 
 def _protect(answer: Response) -> Response:
-    answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers.setdefault("Content-Security-Policy", _POLICY)
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from sqlalchemy import Connection
 
 from ligan.intervals import MAX_OPEN_TASKS
@@ -12,8 +10,10 @@ from ligan.wire.image import ImageRef
 from ligan.wire.task import NewTask, TaskCreated
 from master_daemon.accounts import allowance
 from master_daemon.api.asked import Asked
+from master_daemon.observe import maintenance
 from master_daemon.parts import Parts
 from master_daemon.state import images, sessions, tasks
+from master_daemon.supervisor.early import Early
 
 
 def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
@@ -23,13 +23,13 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
     """
     form = parts.descriptions.forms.find(new.kind)
     form.check(new.params)
-    with parts.database.write() as transaction:
+    with Early(parts.delivery) as early, parts.database.write() as transaction:
         key = _asking(parts, transaction.connection, session_id)
         refs = _refs(transaction.connection, key, form.images(new.params))
         now = parts.now()
         task_id = tasks.add(transaction, key, form.kind, new.params, refs, now)
-        parcels = parts.delivery.assign(transaction, now, key)
-    return Asked(TaskCreated(task_id=task_id), 202, partial(parts.delivery.deliver_each, parcels))
+        early.send(parts.delivery.assign(transaction, now, key))
+    return Asked(TaskCreated(task_id=task_id), 202, early.finish)
 
 
 def _asking(parts: Parts, connection: Connection, session_id: str) -> str:
@@ -39,6 +39,7 @@ def _asking(parts: Parts, connection: Connection, session_id: str) -> str:
         raise Problem("backend-not-ready", "Ask for a backend first: POST /api/v1/start-of-interaction.")
     if asker.open_tasks >= MAX_OPEN_TASKS:
         raise Problem("queue-full", f"{MAX_OPEN_TASKS} tasks are waiting already; wait for one or cancel one.")
+    maintenance.check_task(connection, parts.now())
     allowance.check_task(connection, parts.settings, asker.key)
     return asker.key
 

@@ -58,14 +58,19 @@ def public_api(parts: Parts) -> APIBlueprint:
 
     @api.get("/images/<image_id>", summary="An image of this session", responses={"200": _PNG})
     def image(path: ImagePath) -> Response:
-        _, key = calling_session(parts)
-        with parts.database.read() as connection:
-            sha256 = images.ref(connection, key, path.image_id).sha256
-        if not parts.artifacts.has(sha256):
-            raise Problem("unknown-image", "The image's file is gone; generate it again.")
+        sha256 = artifact_of(parts, session_id(), path.image_id)
         return Response(status=200, headers={SEND_HEADER: sha256}, mimetype="image/png")
 
     return api
+
+
+def artifact_of(parts: Parts, asking: str, image_id: str) -> str:
+    """SHA-256 of an image of the session with the ID `asking`. Raises Problem: no-session, unknown-image."""
+    with parts.database.read() as connection:
+        sha256 = images.ref(connection, sessions.key_of(connection, asking), image_id).sha256
+    if not parts.artifacts.has(sha256):
+        raise Problem("unknown-image", "The image's file is gone; generate it again.")
+    return sha256
 
 
 def session(parts: Parts, asking: str) -> Session:

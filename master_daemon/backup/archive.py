@@ -119,6 +119,9 @@ class Reader:
             if member.name.startswith(_ARTIFACTS):
                 yield member.name.removeprefix(_ARTIFACTS), self._file(member.name).read()
 
+    def has(self, name: str) -> bool:
+        return name in self._tar.getnames()
+
     def content(self, name: str) -> bytes:
         return self._file(name).read()
 

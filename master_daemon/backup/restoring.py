@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from ligan.problem import Problem
 from ligan.settings import Settings
 from ligan.wire.base import Message
+from master_daemon.authority.file import NAME as AUTHORITY
+from master_daemon.authority.file import write_authority
 from master_daemon.backup import tables
 from master_daemon.backup.archive import SECRET, BackupError, Manifest, Reader, reading
 from master_daemon.state.artifacts import Artifacts
@@ -81,9 +83,11 @@ def _new_folder(state_dir: Path) -> Iterator[Path]:
 
 
 def _store(archive: Reader, folder: Path) -> int:
-    """The secret and all artifacts, each checked by its hash. Returns how many these are."""
+    """The secrets and all artifacts, each checked by its hash. Returns how many these are."""
     with os.fdopen(os.open(folder / SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(archive.content(SECRET))
+    if archive.has(AUTHORITY):
+        write_authority(folder / AUTHORITY, archive.content(AUTHORITY))
     store, count = Artifacts(folder / "artifacts"), 0
     for sha256, content in archive.artifacts():
         try:

@@ -14,6 +14,8 @@ from ligan import __version__
 from ligan.identity import load_secret
 from ligan.settings import Settings
 from ligan.wire.base import Message
+from master_daemon.authority.file import NAME as AUTHORITY
+from master_daemon.authority.file import read_authority
 from master_daemon.backup import tables
 from master_daemon.backup.archive import FORMAT, SECRET, BackupError, Manifest, Writer, writing
 from master_daemon.state.artifacts import FOLDERS, Artifacts
@@ -49,6 +51,8 @@ def save(settings: Settings, state_dir: Path, path: Path, now: float) -> Saved:
             manifest = _manifest(connection, now)
             with writing(path, manifest) as archive:
                 archive.content(SECRET, load_secret(state_dir / SECRET))
+                if (authority := read_authority(state_dir)) is not None:
+                    archive.content(AUTHORITY, authority.pem)
                 rows = {table.name: _table(archive, connection, table.name) for table in metadata.sorted_tables}
                 stored = _artifacts(archive, Artifacts(state_dir / "artifacts"))
     except DBAPIError as error:

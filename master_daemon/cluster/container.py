@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 
+from ligan.intervals import TRIAL_LEFTOVER_MIN
 from ligan.settings import ContainerSettings, JobSettings, Settings
 
 ISOLATED = ("--contain", "--ipc", "--pid", "--no-home", "--cwd", "/")
@@ -16,6 +17,13 @@ _IN_IMAGE = "python"
 """The images' PATH leads to the one that has everything."""
 _MAKE_CACHE = 'umask 077 && mkdir -p "$0" && exec "$@"'
 """Apptainer binds only what is there. Nothing is between the scheduler's signals and it: `exec`."""
+_MAKE_FOLDER = (
+    'umask 077; mkdir -p "$0" && [ -O "${0%/*}" ] && [ ! -L "${0%/*}" ] || exit 1; '
+    f'find "${{0%/*}}" -maxdepth 1 -name "trial-*" -mmin +{TRIAL_LEFTOVER_MIN} -exec rm -rf {{}} +; '
+    'cd "$0" && exec "$@"'
+)
+"""In a folder that is this user's alone, which everybody may have made before; and without what killed trials left."""
+_TRIAL = ("-m", "ligan.trial")
 
 
 def python_argv(settings: Settings, role: str, site: JobSettings) -> tuple[str, ...]:
@@ -26,6 +34,24 @@ def python_argv(settings: Settings, role: str, site: JobSettings) -> tuple[str, 
     cache = weights_cache(settings) if role != "frontend" and settings.backend.weights else ""
     words = apptainer(settings.container, image, cache, gpu=wants_gpu(site))
     return (*site.prefix, *words, site.python or _IN_IMAGE)
+
+
+def trial_argv(settings: Settings, site: JobSettings, image_name: str, folder: str, gpu: bool) -> tuple[str, ...]:
+    """argv of a trial on its node, in the container of that name where the site has one.
+
+    `folder` is the trial's own on the node: made for it alone, and all that it sees of the node.
+    """
+    start = (*site.prefix, "/bin/sh", "-c", _MAKE_FOLDER, folder)
+    image = image_of(settings.container, image_name)
+    if not image:
+        return (*start, site.python or sys.executable, *_TRIAL, folder)
+    bound = settings.container.model_copy(update={"binds": (*settings.container.binds, folder)})
+    return (*start, *apptainer(bound, image, "", gpu), site.python or _IN_IMAGE, *_TRIAL, folder)
+
+
+def trial_folder(settings: Settings, nonce: str) -> str:
+    """The folder of a trial's job on its node."""
+    return f"{weights_cache(settings)}/trial-{nonce}"
 
 
 def apptainer(container: ContainerSettings, image: str, cache: str, gpu: bool) -> tuple[str, ...]:

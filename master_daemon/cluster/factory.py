@@ -25,7 +25,7 @@ def make_manager(settings: Settings, state_dir: Path, login: SshConnection | Non
     """One of the managers in this folder, for the site's roles; commands run on the login node if one is given."""
     roles = roles_of(settings)
     if settings.daemon.resource_manager == "local":
-        successors = {"frontend": 1, "backend": 0, "cpu": settings.cpu.backends}
+        successors = {"frontend": 1, "backend": 0, "cpu": settings.cpu.backends, "trial": 0}
         return LocalManager(state_dir, {name: role.slots + successors[name] for name, role in roles.items()})
     log_dir = Path(settings.daemon.log_dir) if login else _log_dir(settings, state_dir)
     command: Runner = SshRunner(login) if login else run
@@ -81,7 +81,7 @@ def rest_client(settings: RestSettings) -> RestClient:
 
 def roles_of(settings: Settings) -> dict[str, JobSettings]:
     """The settings of each kind of job."""
-    return {"frontend": settings.frontend, "backend": settings.backend, "cpu": settings.cpu}
+    return {"frontend": settings.frontend, "backend": settings.backend, "cpu": settings.cpu, "trial": settings.trial}
 
 
 def _log_dir(settings: Settings, state_dir: Path) -> Path:

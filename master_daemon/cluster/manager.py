@@ -23,13 +23,15 @@ class JobRequest:
     nonce: str
     """Tag that finds the job again after an ambiguous submit; it stands in the job's name, and is no secret."""
     role: str
-    """`frontend`, `backend` or `cpu`; names the partition and the resources in the site file."""
+    """`frontend`, `backend`, `cpu` or `trial`; names the partition and the resources in the site file."""
     command: tuple[str, ...]
     """argv of the server; nothing secret in it."""
     stdin: str = field(repr=False)
     """The bootstrap document (JSON), with the job's token: never in argv, environment, job name or a log."""
     time_limit_s: int
     """Seconds until the resource manager ends the job."""
+    own: Mapping[str, str | None] = field(default_factory=dict)
+    """Options of sbatch(1) by name in place of the site's, such as `gres`; None for none. `local` needs none."""
 
     @property
     def name(self) -> str:

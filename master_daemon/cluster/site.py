@@ -8,10 +8,12 @@ from pathlib import Path
 
 from master_daemon.cluster.manager import SubmitRefusedError
 
+_NONE: Mapping[str, str | None] = {}
+
 
 @dataclass(frozen=True)
 class SlurmSite:
-    """The mappings are by role (`frontend`, `backend`, `cpu`)."""
+    """The mappings are by role (`frontend`, `backend`, `cpu`, `trial`)."""
 
     log_dir: Path
     """Folder of the jobs' output and their working directory, on a file system that the workers share."""
@@ -27,8 +29,11 @@ class SlurmSite:
     named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Options by their name in sbatch(1), such as `account` or `signal`."""
 
-    def options(self, role: str) -> tuple[str, ...]:
-        """The role's options of sbatch. Raises SubmitRefusedError for a role without a partition."""
+    def options(self, role: str, own: Mapping[str, str | None] = _NONE) -> tuple[str, ...]:
+        """The role's options of sbatch, with those of `own` in place of the site's (None: without it).
+
+        Raises SubmitRefusedError for a role without a partition.
+        """
         if role not in self.partitions:
             known = ", ".join(sorted(self.partitions)) or "none"
             raise SubmitRefusedError(f"the site names no partition for the role {role!r}; roles with one: {known}")
@@ -39,6 +44,13 @@ class SlurmSite:
             "cpus-per-task": self.cpus.get(role),
             "mem": self.memory.get(role),
             **self.named.get(role, {}),
+            **own,
         }
         options = (f"--{name}={value}" for name, value in values.items() if value is not None)
-        return (*options, *self.extra_args.get(role, ()))
+        return (*options, *(word for word in self.extra_args.get(role, ()) if not _replaced(word, own)))
+
+
+def _replaced(word: str, own: Mapping[str, str | None]) -> bool:
+    """Is the site's further option overruled? GPUs can be asked for in several ways."""
+    name = word.removeprefix("--").partition("=")[0]
+    return name in own or ("gres" in own and name.startswith("gpus"))

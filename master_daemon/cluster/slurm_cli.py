@@ -56,7 +56,7 @@ class SlurmCliManager:
         A refused job may be listed for a while, as FAILED (BadConstraints): Slurm keeps a record of some refusals.
         """
         check_name(request)
-        log, options = self._logs.path(request.nonce), self._site.options(request.role)
+        log, options = self._logs.path(request.nonce), self._site.options(request.role, request.own)
         script = render_job_script(request, log, options)
         immediate = self._immediate.get(request.role)
         try:

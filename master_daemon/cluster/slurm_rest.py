@@ -56,7 +56,7 @@ class SlurmRestManager:
     def submit(self, request: JobRequest) -> str:
         """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes."""
         check_name(request)
-        options, log = self._site.options(request.role), self._logs.path(request.nonce)
+        options, log = self._site.options(request.role, request.own), self._logs.path(request.nonce)
         script = render_job_script(request, log, options)
         try:
             dialect = rest_job.DIALECTS[self._api()]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from ligan import __version__
 from ligan.wire.admin import Status
 from ligan.wire.session import JobState
-from master_daemon.observe import drain, metrics, records, tables
+from master_daemon.observe import drain, metrics, notices, records, tables
 from master_daemon.observe.calls import scheduler_calls
 from master_daemon.parts import Parts
 
@@ -35,6 +35,7 @@ def overview(parts: Parts, now: float) -> Status:
             pages=parts.presence.open_pages,
             queue=tables.queue(connection, parts.supervisor.views.holds()),
             drain=drain.get(connection),
+            notices=notices.read(connection, now),
             breaker_open=bool(_gauge("ligan_breaker_open")),
             scheduler_answer_age_s=max(0.0, now - answered_at) if answered_at else None,
             scheduler_calls_per_minute=scheduler_calls.per_minute(),

@@ -16,6 +16,7 @@ _HIDDEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
     (re.compile(pattern), instead)
     for pattern, instead in (
         (rf'\{{{_INSIDE}"(?:daemon_url|instance_id)"{_INSIDE}(?:\}}|\{{[^{{}}]*)?', "[bootstrap document]"),
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?", "[private key]"),
         (r"(?i)\b(token|secret|password)(\W{1,6})[\w.+/=-]{12,}", r"\1\2[hidden]"),
         (r"\bligan_[\w-]{43}(?![\w-])", "[API token]"),
         (r"\$argon2[^\s'\";]+", "[password's hash]"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from ligan.output import say
 from ligan.problem import Problem
+from ligan.tls.contexts import pinning
+from ligan.tls.peer import Peer
 from ligan.web.client import Client
 from ligan.web.guard import TOKEN_HEADER, bearer
 from master_daemon import daemon_file
@@ -57,12 +61,21 @@ def answered(arguments: argparse.Namespace, ask: Callable[[Client], M], show: Ca
 
 def open_line(arguments: argparse.Namespace) -> Client:
     """The line that the arguments name. Raises NoDaemonError."""
-    url = arguments.url or _url(arguments.state_dir)
+    url, certificate = (arguments.url, "") if arguments.url else _told(arguments.state_dir)
     token = _token(arguments.token_file or arguments.state_dir / TOKEN_FILE)
-    return Client(url.rstrip("/") + PREFIX, {TOKEN_HEADER: bearer(token)})
+    return Client(url.rstrip("/") + PREFIX, {TOKEN_HEADER: bearer(token)}, peer=_peer(url, certificate))
 
 
-def _url(state_dir: Path) -> str:
+def _peer(url: str, certificate: str) -> Peer | None:
+    """Here exactly what the daemon shows, from elsewhere whom this machine trusts."""
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        return None
+    return Peer(pinning(certificate) if certificate else ssl.create_default_context(), parts.hostname or "")
+
+
+def _told(state_dir: Path) -> tuple[str, str]:
+    """(address, certificate shown there)."""
     try:
         told = daemon_file.read(state_dir)
     except (OSError, ValidationError) as error:
@@ -74,7 +87,7 @@ def _url(state_dir: Path) -> str:
             f"No daemon runs over {state_dir}: the last one (process {told.pid}) has ended without saying so. "
             "Its jobs are found again by the next `ligan up`."
         )
-    return told.url
+    return told.url, told.certificate
 
 
 def _token(path: Path) -> str:

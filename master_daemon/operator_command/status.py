@@ -6,6 +6,7 @@ import argparse
 
 from ligan.web.client import Client
 from ligan.wire.admin import Status, Waiting
+from master_daemon.operator_command import maintenance
 from master_daemon.operator_command.line import add_line_arguments, answered
 from master_daemon.operator_command.text import duration, moment, size, table
 
@@ -57,6 +58,10 @@ def _head(status: Status) -> str:
     if status.drain.on:
         since = moment(status.drain.since, status.now)
         lines.append(f"DRAINING   since {since}: no backend starts for new sessions. {status.drain.message}")
+    if status.notices.maintenance is not None:
+        lines.append(f"MAINTENANCE {maintenance.show(status.notices, status.now)}")
+    if status.notices.announcement is not None:
+        lines.append(f"announced  {status.notices.announcement.text}")
     return "\n".join(lines)
 
 

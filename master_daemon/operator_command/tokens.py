@@ -27,16 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
-    add_line_arguments(deeds.add_parser("list", help="all tokens"), "List all API tokens.", "")
+    add_line_arguments(
+        deeds.add_parser("list", help="all tokens"), "List all API tokens.", "example:\n  ligan tokens list"
+    )
     create = deeds.add_parser("create", help="a new token, shown once")
-    add_line_arguments(create, "Make an API token for a user. It is shown this once.", "")
+    example = 'example:\n  ligan tokens create alice --label "nightly lineup" --days 30'
+    add_line_arguments(create, "Make an API token for a user. It is shown this once.", example)
     create.add_argument("user", metavar="USER", help="name or ID of the user it acts for")
     create.add_argument("--label", required=True, help="what it is for")
     create.add_argument("--days", type=float, default=30, help="until it expires; default: %(default)s")
     roles = tuple(role.value for role in AccountRole)
     create.add_argument("--role", choices=roles, default=AccountRole.USER.value, help="at most; default: %(default)s")
     revoke = deeds.add_parser("revoke", help="take a token away")
-    add_line_arguments(revoke, "Take an API token away, at once.", "")
+    example = "example:\n  ligan tokens revoke a-0123456789abcdefghjkmn"
+    add_line_arguments(revoke, "Take an API token away, at once.", example)
     revoke.add_argument("token_id", metavar="ID", help="as `ligan tokens list` shows it")
 
 

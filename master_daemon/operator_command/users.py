@@ -34,18 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
-    _deed(deeds.add_parser("list", help="all users"), "List all users.", name=False)
-    add = _deed(deeds.add_parser("add", help="a new local account"), "Make a local account.")
+    _deed(deeds.add_parser("list", help="all users"), "List all users.", "list --json", name=False)
+    add = _deed(
+        deeds.add_parser("add", help="a new local account"), "Make a local account.", "add alice --role operator"
+    )
     add.add_argument("--role", choices=_ROLES, default=AccountRole.USER.value, help="default: %(default)s")
-    _deed(deeds.add_parser("passwd", help="a new password"), "Give a local account a new password.")
-    role = _deed(deeds.add_parser("role", help="another role"), "Give a local account another role.")
+    _deed(deeds.add_parser("passwd", help="a new password"), "Give a local account a new password.", "passwd alice")
+    role = _deed(
+        deeds.add_parser("role", help="another role"), "Give a local account another role.", "role bob developer"
+    )
     role.add_argument("role", choices=_ROLES)
-    _deed(deeds.add_parser("disable", help="let somebody in no longer"), "Log a user out and let them in no longer.")
-    _deed(deeds.add_parser("enable", help="let somebody in again"), "Let a disabled user in again.")
+    out = "Log a user out and let them in no longer."
+    _deed(deeds.add_parser("disable", help="let somebody in no longer"), out, "disable bob")
+    _deed(deeds.add_parser("enable", help="let somebody in again"), "Let a disabled user in again.", "enable bob")
 
 
-def _deed(parser: argparse.ArgumentParser, description: str, name: bool = True) -> argparse.ArgumentParser:
-    add_line_arguments(parser, description, "")
+def _deed(
+    parser: argparse.ArgumentParser, description: str, example: str, name: bool = True
+) -> argparse.ArgumentParser:
+    add_line_arguments(parser, description, f"example:\n  ligan users {example}")
     if name:
         parser.add_argument("name", metavar="NAME", help="login name (or user ID)")
     return parser

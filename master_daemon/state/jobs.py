@@ -52,6 +52,15 @@ class Job:
     missing_polls: int = 0
     protocol: int | None = None
     """Of the messages that it speaks, once it has registered."""
+    tls: bool = False
+    """It was given a certificate and speaks TLS; one that an older LiGAN started does not."""
+    gpus: int = 1
+    """That it has while it runs; 0 for a job on a cpu node."""
+    time_limit_s: int | None = None
+    """Seconds, where it asks for a limit of its own; like the next two, None where the role's settings say it."""
+    partition: str | None = None
+    image: str | None = None
+    """Name of the container image: that of a role."""
 
     @property
     def live(self) -> bool:
@@ -64,7 +73,12 @@ class Job:
     @property
     def url(self) -> str:
         """Where it listens, once it has registered."""
-        return f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """Of its address."""
+        return "https" if self.tls else "http"
 
 
 _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
@@ -78,6 +92,8 @@ _FIND = Prepared(select(*_COLUMNS).where(jobs.c.nonce == bindparam("name")))
 _ALL_LIVE = Prepared(select(*_COLUMNS).where(_IS_LIVE).order_by(jobs.c.requested_at, jobs.c.generation))
 _LIVE_NONCES = Prepared(select(jobs.c.nonce).where(_IS_LIVE))
 _LIVE_IN = Prepared(select(*_COLUMNS).where(_OF_SEAT, _IS_LIVE).order_by(jobs.c.generation))
+_IS_STARTED = jobs.c.state != literal_column(f"'{JobState.REQUESTED.value}'")
+_ANY_PLAIN = Prepared(select(jobs.c.nonce).where(_IS_LIVE, _IS_STARTED, jobs.c.tls.is_(False)).limit(1))
 _NEWEST = Prepared(select(*_COLUMNS).where(_OF_SEAT).order_by(jobs.c.generation.desc()).limit(1))
 _SAVE = update(jobs).where(jobs.c.nonce == bindparam("name"))
 
@@ -104,6 +120,11 @@ def live(connection: Connection) -> list[Job]:
 def live_nonces(connection: Connection) -> set[str]:
     """Of all jobs that have not ended."""
     return {row.nonce for row in _LIVE_NONCES.all(connection, {})}
+
+
+def any_plain(connection: Connection) -> bool:
+    """Whether a job lives that was started without TLS."""
+    return _ANY_PLAIN.first(connection, {}) is not None
 
 
 def live_in(connection: Connection, seat: str) -> list[Job]:

@@ -25,10 +25,10 @@ class Login:
     seen_at: float
 
 
-def begin(transaction: Transaction, user_id: str, now: float) -> str:
-    """ID of a new login."""
+def begin(transaction: Transaction, user_id: str, now: float, id_token: str | None = None) -> str:
+    """ID of a new login; `id_token` is the provider's, encrypted."""
     login_id = new_id("l")
-    values = {"login_id": login_id, "user_id": user_id, "created_at": now, "seen_at": now}
+    values = {"login_id": login_id, "user_id": user_id, "created_at": now, "seen_at": now, "id_token": id_token}
     transaction.connection.execute(insert(logins).values(**values))
     users.set_values(transaction, user_id, seen_at=now)
     return login_id
@@ -42,8 +42,10 @@ def find(connection: Connection, login_id: str) -> Login | None:
     return None if row is None else Login(login_id, users.read(row[2:]), row.began, row.used)
 
 
-def end(transaction: Transaction, login_id: str) -> None:
-    transaction.connection.execute(delete(logins).where(logins.c.login_id == login_id))
+def end(transaction: Transaction, login_id: str) -> str | None:
+    """The ID token with which it began, encrypted."""
+    gone = delete(logins).where(logins.c.login_id == login_id).returning(logins.c.id_token)
+    return transaction.connection.execute(gone).scalar_one_or_none()
 
 
 def end_all(transaction: Transaction, user_id: str) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from master_daemon.state.database import Transaction
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import meta
+
+_GET = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 
 
 def get(connection: Connection, key: str) -> str | None:
-    return connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
+    row = _GET.first(connection, {"name": key})
+    return None if row is None else str(row.value)
 
 
 def put(transaction: Transaction, key: str, value: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect, update
 from sqlalchemy.schema import CreateColumn
 
-from master_daemon.state.schema import jobs, metadata
+from master_daemon.state.schema import attempts_of_job, jobs, logins, metadata
 
 Step = Callable[[Connection], None]
 
@@ -32,5 +32,14 @@ def _to_3(connection: Connection) -> None:
     connection.execute(update(jobs).where(jobs.c.host.is_not(None)).values(protocol=1))
 
 
-STEPS: Mapping[int, Step] = {3: _to_3}
+def _to_4(connection: Connection) -> None:
+    """New tables; how many GPUs a job has, what a trial's asks for, how to log out elsewhere; and no job spoke TLS."""
+    metadata.create_all(connection)
+    of_jobs = (jobs.c.tls, jobs.c.gpus, jobs.c.time_limit_s, jobs.c.partition, jobs.c.image)
+    for column in (*of_jobs, logins.c.id_token):
+        add_column(connection, column)
+    attempts_of_job.create(connection, checkfirst=True)
+
+
+STEPS: Mapping[int, Step] = {3: _to_3, 4: _to_4}
 """By the version that each leads to. Older databases than the first step's need the LiGAN before this one first."""

@@ -1,8 +1,6 @@
-"""Whose a session is: a user's own sessions, and what their backends have used."""
+"""Whose a session is, and which sessions a user has."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
@@ -12,14 +10,6 @@ from master_daemon.state.database import Transaction
 from master_daemon.state.schema import jobs, owners, session_ids, sessions, tasks, tokens
 
 _OPEN = tasks.c.state.in_([state.value for state in TaskState if not state.terminal])
-
-
-@dataclass(frozen=True)
-class Span:
-    """A job's time on the cluster, Unix seconds; `until` is None while it runs."""
-
-    since: float
-    until: float | None
 
 
 def owner_of(connection: Connection, session_id: str) -> tuple[str, str] | None:
@@ -68,15 +58,6 @@ def open_tasks(connection: Connection, user_id: str) -> int:
     """Tasks that wait or run, in all of the user's sessions."""
     query = select(func.count()).select_from(tasks).join(sessions, tasks.c.session_key == sessions.c.session_key)
     return int(connection.execute(query.where(sessions.c.user == user_id, _OPEN)).scalar_one())
-
-
-def spans(connection: Connection, user_id: str, since: float) -> list[Span]:
-    """When backends of the user's own ran, of those that had not ended by `since` (Unix s). A pool's are nobody's."""
-    columns = (jobs.c.started_at, owners.c.since, jobs.c.ended_at)  # a standby backend was nobody's before
-    query = select(*columns).join(owners, jobs.c.seat == owners.c.session_key)
-    mine = query.where(owners.c.user_id == user_id, jobs.c.role == "backend", jobs.c.started_at.is_not(None))
-    rows = connection.execute(mine.where(jobs.c.ended_at.is_(None) | (jobs.c.ended_at > since)))
-    return [Span(max(row[0], row[1]), None if row[2] is None else float(row[2])) for row in rows]
 
 
 def forget(transaction: Transaction, before: float) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select
 
-from ligan.intervals import ARTIFACT_GRACE, SWEEP_BATCH, SWEEP_ROWS, UNUSED_SESSION
+from ligan.intervals import ARTIFACT_GRACE, SWEEP_BATCH, SWEEP_ROWS, TRIAL_PIECES, UNUSED_SESSION
 from ligan.wire.image import ImageRef
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
-from master_daemon.state import audit
+from master_daemon.state import audit, pieces, trials, usage
 from master_daemon.state.artifacts import StoredFile
 from master_daemon.state.database import Transaction
 from master_daemon.state.schema import attempts, events, images, jobs, session_ids, sessions, tasks
 from master_daemon.state.schema import audit as audit_table
+from master_daemon.state.schema import pieces as piece_rows
 from master_daemon.state.sessions import KEY_PREFIX
 
 _REFS = TypeAdapter(list[ImageRef])
@@ -39,6 +40,8 @@ class Erased:
     """By SHA-256 the time (Unix seconds) when they were last named: bytes that came later are another session's."""
     jobs: int = 0
     entries: int = 0
+    trials: list[str] = field(default_factory=list)
+    """IDs of test jobs; their logs are to be deleted after the commit."""
 
 
 def erase(transaction: Transaction, key: str, actor: str, now: float) -> Erased:
@@ -55,9 +58,16 @@ def sweep(transaction: Transaction, now: float, retention_s: float) -> Erased:
     cutoff = now - retention_s
     keys = unused(transaction.connection, now, retention_s)
     erased = _erase(transaction, keys, audit.DAEMON, now)
-    ended = _delete_batch(transaction, jobs, jobs.c.nonce, _forgettable(cutoff))
+    old = list(
+        transaction.connection.execute(select(jobs.c.nonce).where(_forgettable(cutoff)).limit(SWEEP_ROWS)).scalars()
+    )
+    usage.keep_jobs(transaction, old, now)
+    ended = _delete_batch(transaction, jobs, jobs.c.nonce, jobs.c.nonce.in_(old))
+    gone = trials.forgotten(transaction.connection, SWEEP_BATCH)
+    trials.forget(transaction, gone)
+    pieces.drop_unused(transaction, now - TRIAL_PIECES)  # what is left in files is found by `orphans`
     entries = _delete_batch(transaction, audit_table, audit_table.c.number, _entries_before(cutoff))
-    return Erased(erased.keys, erased.artifacts, ended, entries)
+    return Erased(erased.keys, erased.artifacts, ended, entries, gone)
 
 
 def due(connection: Connection, now: float, retention_s: float) -> bool:
@@ -68,6 +78,7 @@ def due(connection: Connection, now: float, retention_s: float) -> bool:
         select(audit_table.c.number).where(_entries_before(cutoff)),
     )
     found = any(connection.execute(query.limit(1)).first() for query in old)
+    found = found or bool(trials.forgotten(connection, 1)) or pieces.unused(connection, now - TRIAL_PIECES)
     return found or bool(unused(connection, now, retention_s))
 
 
@@ -105,6 +116,7 @@ def orphans(connection: Connection, files: Iterable[StoredFile], limit: float) -
 
 def _erase(transaction: Transaction, keys: list[str], actor: str, now: float) -> Erased:
     connection = transaction.connection
+    usage.keep_tasks(transaction, keys, now)
     had = _artifacts(connection, keys, now)
     for key in keys:
         audit.record(transaction, actor, "erase", key, now)
@@ -126,8 +138,9 @@ def _artifacts(connection: Connection, keys: list[str], now: float) -> dict[str,
 
 
 def _needed(connection: Connection, names: set[str]) -> set[str]:
-    """Those of the artifacts that a session has or an open task works with."""
+    """Those of the artifacts that a session or a test job has, or an open task works with."""
     needed = set(connection.execute(select(images.c.sha256).where(images.c.sha256.in_(names))).scalars())
+    needed |= set(connection.execute(select(piece_rows.c.sha256).where(piece_rows.c.sha256.in_(names))).scalars())
     for row in connection.execute(select(tasks.c.images, tasks.c.checkpoint).where(_OPEN)):
         needed.update(ref.sha256 for ref in _REFS.validate_json(row.images))
         needed.add(row.checkpoint)
@@ -140,7 +153,7 @@ def _forgettable(cutoff: float) -> ColumnElement[bool]:
     newer = exists().where(later.c.seat == jobs.c.seat, later.c.generation > jobs.c.generation)
     served = exists().where(sessions.c.session_key == jobs.c.seat)
     # A seat without a session is the frontend's or a pool's (kept), or that of a session that was erased.
-    gone = and_(jobs.c.seat.startswith(f"{KEY_PREFIX}-"), ~served)
+    gone = or_(and_(jobs.c.seat.startswith(f"{KEY_PREFIX}-"), ~served), jobs.c.role == "trial")
     return and_(jobs.c.state == _ENDED, jobs.c.ended_at < cutoff, or_(newer, gone))
 
 

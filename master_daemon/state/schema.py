@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -68,6 +69,12 @@ jobs = Table(
     Column("relieved", Boolean, nullable=False, default=False),  # its successor is wanted now
     Column("missing_polls", Integer, nullable=False, default=0),
     Column("protocol", Integer),  # of the messages it speaks, once it has registered
+    Column("tls", Boolean, nullable=False, default=False, server_default=false()),  # it speaks that, and nothing else
+    # What a trial asks for itself; NULL where the site's settings for the role say it
+    Column("time_limit_s", Integer),
+    Column("partition", String),
+    Column("image", String),
+    Column("gpus", Integer, nullable=False, default=1, server_default="1"),
     UniqueConstraint("seat", "generation"),  # promise 2
 )
 
@@ -135,6 +142,7 @@ attempts = Table(
 )
 
 Index("images_of_artifact", images.c.sha256)  # does any session still need it?
+attempts_of_job = Index("attempts_of_job", attempts.c.nonce)  # whose tasks a shared backend did
 
 # One row: which daemon may write. Each one that takes over counts `epoch` up, and earlier ones are fenced by it.
 lease = Table(
@@ -182,6 +190,7 @@ logins = Table(
     Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
     Column("created_at", Float, nullable=False),
     Column("seen_at", Float, nullable=False),
+    Column("id_token", Text),  # the provider's, encrypted: with it the browser is logged out there too
 )
 
 # API tokens for scripts: only the SHA-256 of each is kept.
@@ -206,4 +215,38 @@ owners = Table(
     Column("session_key", String, primary_key=True),
     Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
     Column("since", Float, nullable=False),
+)
+
+# GPU time of jobs and tasks whose rows are gone, by UTC day: what retention takes away still counts.
+gpu_days = Table(
+    "gpu_days",
+    metadata,
+    Column("day", Float, primary_key=True),  # its 00:00 UTC
+    Column("user_id", String, primary_key=True),  # empty: nobody's, such as a standby backend's
+    Column("kind", String, primary_key=True),  # usage.Kind
+    Column("gpu_seconds", Float, nullable=False),
+)
+
+# Developers' test jobs: the command and what became of it. Its job in the cluster has the seat `trial_id`.
+trials = Table(
+    "trials",
+    metadata,
+    Column("trial_id", String, primary_key=True),
+    Column("user", String, nullable=False),  # a user's ID, or `operator` for the operator's token
+    Column("request_id", String, nullable=False),  # of the one who asks, who may ask again when no answer came
+    Column("order", Text, nullable=False),  # the NewTrial message
+    Column("created_at", Float, nullable=False),
+    Column("cancelled_at", Float),
+    Column("result", Text),  # the command's end as it was reported, a TrialResult message
+    UniqueConstraint("user", "request_id"),
+)
+
+# Bytes of working folders and of what trials sent back, each an artifact; whose they are says who may name them.
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("owner", String, primary_key=True),  # a user's ID before the trial is there, then the trial's
+    Column("sha256", String, primary_key=True, index=True),
+    Column("size", Integer, nullable=False),
+    Column("stored_at", Float, nullable=False),
 )

@@ -20,6 +20,10 @@ def _nothing(_: Transaction) -> None:
     pass
 
 
+def _nobody(_: list[str]) -> None:
+    pass
+
+
 def _no_logs(_: float, __: Collection[str]) -> None:
     pass
 
@@ -38,6 +42,8 @@ class Sweeper:
         self._logs_swept_at = float("-inf")
         self._folder = 0
         self._forget: list[Forget] = []
+        self.forget_trials: Forget = _nobody
+        """Called with the IDs of test jobs that are no more."""
 
     def subscribe(self, forget: Forget) -> None:
         """`forget` is called with the keys of sessions that are no more, once they are erased."""
@@ -83,6 +89,8 @@ class Sweeper:
     def _finish(self, erased: Erased) -> None:
         for sha256, named_at in erased.artifacts.items():
             self._artifacts.remove(self._artifacts.path(sha256), named_at)
+        if erased.trials:
+            self.forget_trials(erased.trials)
         if erased.keys:
             for forget in self._forget:
                 forget(erased.keys)

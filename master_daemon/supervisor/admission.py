@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from ligan.problem import Problem
 from ligan.settings import Settings
 from master_daemon.accounts import allowance
-from master_daemon.observe import drain
+from master_daemon.observe import drain, maintenance
 from master_daemon.state import jobs, sessions
 from master_daemon.supervisor.views import without_backend
 
@@ -17,6 +17,7 @@ _AGAIN = 60
 
 def check(connection: Connection, settings: Settings, key: str, now: float) -> None:
     """Raises Problem `maintenance`, `too-many-sessions` or `gpu-time-used-up`, all with Retry-After."""
+    maintenance.check(connection, now)
     daemon, pause = settings.daemon, drain.get(connection)
     if pause.on:
         raise Problem("maintenance", pause.message or "The operator has paused new backends.", retry_after_s=_AGAIN)

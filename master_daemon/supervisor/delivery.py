@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
 from ligan.problem import Problem
 from ligan.settings import Settings
+from ligan.web.client import Begun
 from ligan.wire.job import Done
 from ligan.wire.task import TaskAccepted, TaskOrder
 from master_daemon.state import jobs, placing, reports, tasks
@@ -28,6 +29,11 @@ _UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready", "not-auth
 that does not know our token is another job, which got the port of a backend that is no more.
 """
 
+_ON_REQUESTS = 6
+"""Threads of requests that bring orders at once. Each may wait for a backend that hangs; there are 16 at each port."""
+_BACKGROUND = 32
+"""Threads that do nothing else. A backend that hangs holds one of them."""
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -35,6 +41,18 @@ class Parcel:
 
     job: Job
     orders: list[TaskOrder]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An order whose answer is still to be read; `held` are the backend's turn and a request's place, given back when
+    it is closed.
+    """
+
+    parcel: Parcel
+    order: TaskOrder
+    call: Begun
+    held: ExitStack
 
 
 class Delivery:
@@ -49,8 +67,9 @@ class Delivery:
         self._due: set[str] = set()
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._taking_turns = threading.Lock()
-        self._background = ThreadPoolExecutor(4, "delivery")
-        self._round: Future[None] | None = None
+        self._background = ThreadPoolExecutor(_BACKGROUND, "delivery")
+        self._here = threading.BoundedSemaphore(_ON_REQUESTS)
+        self._again: set[str] = set()
         self.on_silence: Callable[[], object] = _nobody_asks
         """Called when a backend that should be ready did not take an order."""
 
@@ -71,8 +90,10 @@ class Delivery:
         if waits:
             with self._database.write() as transaction:
                 nonces += [job.nonce for job in dispatch(transaction, self._settings, now)]
-        if nonces and (self._round is None or self._round.done()):
-            self._round = self._later(partial(self._deliver_to, nonces))
+        for nonce in nonces:
+            if nonce not in self._again:
+                self._again.add(nonce)
+                self._later(partial(self._deliver_again, nonce))
 
     def note_confirmed(self) -> None:
         """Write down, all at once, which orders backends have: most have begun or ended by now, which says it too.
@@ -91,14 +112,57 @@ class Delivery:
         for attempt in confirmed:
             self._confirmed.pop(attempt, None)
 
-    def deliver_each(self, parcels: Iterable[Parcel]) -> None:
-        """`deliver` these, one after the other, right after the commit of the transaction that they come from."""
-        for parcel in parcels:
-            self.deliver(parcel.job.nonce, parcel)
+    def begin(self, parcel: Parcel) -> Sent | None:
+        """Send the first order of a parcel that is still to be committed, if that takes no waiting (`Early`).
 
-    def _deliver_to(self, nonces: Iterable[str]) -> None:
-        for nonce in nonces:
+        None where it might: another thread is at this backend, or too many requests are at theirs. None, too, where the
+        backend would ask for an artifact, which it is given only once the task is known.
+        """
+        orders = self._unconfirmed(parcel.orders)
+        if not orders or orders[0].images or orders[0].checkpoint or not parcel.job.ready:
+            return None
+        with ExitStack() as held, suppress(Problem):
+            turn = self._turn(parcel.job.nonce)
+            for lock in (self._here, turn):
+                if not lock.acquire(blocking=False):
+                    return None
+                held.callback(lock.release)
+            call = self.lines.to(parcel.job).begin("/tasks", orders[0])
+            if call is not None:
+                return Sent(parcel, orders[0], call, held.pop_all())
+        return None
+
+    def end(self, sent: Sent) -> None:
+        """After the commit: hear the backend's answer, and send it what else there is."""
+        with sent.held:
+            through = self._settle(sent.parcel.job, sent.order, partial(sent.call.end, TaskAccepted))
+        nonce = sent.parcel.job.nonce
+        if through and (len(sent.parcel.orders) > 1 or nonce in self._due):
             self.deliver(nonce)
+
+    def abandon(self, sent: Sent) -> None:
+        """There was no commit."""
+        with sent.held:
+            sent.call.abandon()
+
+    def deliver_each(self, parcels: Iterable[Parcel]) -> None:
+        """`deliver` these right after the commit of the transaction that they come from: here, which is the quickest,
+        or in the background where too many requests are at it already.
+        """
+        for parcel in parcels:
+            if not self._here.acquire(blocking=False):
+                self._later(partial(self.deliver, parcel.job.nonce))
+                continue
+            try:
+                self.deliver(parcel.job.nonce, parcel)
+            finally:
+                self._here.release()
+
+    def _deliver_again(self, nonce: str) -> None:
+        try:
+            self.deliver(nonce)
+        finally:
+            self._again.discard(nonce)
 
     def _turn(self, nonce: str) -> threading.Lock:
         """The backend's lock, for as long as anybody holds it."""
@@ -129,8 +193,13 @@ class Delivery:
         parcel = parcel or self._look(nonce)
         if parcel is None or not parcel.job.ready:
             return False
-        orders = [order for order in parcel.orders if (order.task_id, order.attempt) not in confirmed]
-        return all(self._send(parcel.job, order) for order in orders)
+        return all(self._send(parcel.job, order) for order in self._unconfirmed(parcel.orders, confirmed))
+
+    def _unconfirmed(
+        self, orders: Sequence[TaskOrder], confirmed: Collection[tuple[str, int]] | None = None
+    ) -> list[TaskOrder]:
+        known = self._confirmed if confirmed is None else confirmed
+        return [order for order in orders if (order.task_id, order.attempt) not in known]
 
     def _look(self, nonce: str) -> Parcel | None:
         with self._database.read() as connection:
@@ -138,8 +207,12 @@ class Delivery:
             return None if job is None else Parcel(job, placing.to_send(connection, nonce))
 
     def _send(self, job: Job, order: TaskOrder) -> bool:
+        return self._settle(job, order, lambda: self.lines.to(job).post("/tasks", order, TaskAccepted))
+
+    def _settle(self, job: Job, order: TaskOrder, exchange: Callable[[], TaskAccepted]) -> bool:
+        """Note what the backend says to an order. Whether it got through."""
         try:
-            self.lines.to(job).post("/tasks", order, TaskAccepted)
+            exchange()
         except Problem as problem:
             if problem.slug in _UNSENT:
                 self.on_silence()

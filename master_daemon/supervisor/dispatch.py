@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ligan.settings import Settings
+from ligan.wire.job import Role
 from ligan.wire.session import JobState
 from master_daemon.state import jobs, placing
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import seats
 from master_daemon.supervisor.placement import place
+
+_SERVERS: tuple[Role, ...] = ("backend", "cpu")
 
 
 def dispatch(transaction: Transaction, settings: Settings, now: float, key: str | None = None) -> list[Job]:
@@ -21,7 +23,7 @@ def dispatch(transaction: Transaction, settings: Settings, now: float, key: str 
     if not waiting:
         return []
     live = jobs.live(connection) if alone is None else jobs.live_in(connection, alone)
-    servers = [job for job in live if job.state is JobState.READY and job.seat != seats.FRONTEND]
+    servers = [job for job in live if job.state is JobState.READY and job.role in _SERVERS]
     ready = {job.nonce for job in servers}
     placed = place(waiting, servers, [task for task in held if task.nonce in ready], now)
     for task_id, nonce in placed:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from ligan.ids import new_id
+from ligan.wire.notice import Maintenance
+from master_daemon.observe import maintenance
 from master_daemon.state import jobs, sessions
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import lifecycle, seats
+from master_daemon.supervisor import lifecycle, seats, window
 from master_daemon.supervisor.head_start import HeadStart
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.seats import Need, Terms
@@ -44,7 +46,7 @@ class Filling:
         for seat in seats.wanted(self._settings, situation.wanting):
             need = self._need(situation.seats.get(seat, []), seat, now)
             comes_new = _is_capped(seat) and seat not in situation.seats
-            if need is Need.NOTHING or (comes_new and room <= 0):
+            if need is Need.NOTHING or (comes_new and room <= 0) or self._waits(seat, situation, now):
                 continue
             attended = self._attend(seat, need, situation, now)
             room -= comes_new and attended
@@ -56,6 +58,25 @@ class Filling:
         backends = sum(job.role == "backend" for job in situation.jobs)
         spare = sum(job.ready and job.seat.startswith(seats.STANDBY) for job in situation.jobs)
         return self._settings.daemon.max_backends - backends + spare
+
+    def _waits(self, seat: str, situation: Situation, now: float) -> bool:
+        """Is a maintenance in its way? Asked of the database only where it depends on the seat's last job."""
+        planned, live = situation.maintenance, situation.seats.get(seat, [])
+        if planned is None:
+            return False
+        if live or maintenance.holds(planned, now):
+            return window.holds_back(planned, seat, live, None, self._limit(seat), now)
+        with self._database.read() as connection:
+            return self._is_held_back(connection, planned, seat, now)
+
+    def _is_held_back(self, connection: Connection, planned: Maintenance | None, seat: str, now: float) -> bool:
+        if planned is None:
+            return False
+        live, last = jobs.live_in(connection, seat), jobs.newest(connection, seat)
+        return window.holds_back(planned, seat, live, last, self._limit(seat), now)
+
+    def _limit(self, seat: str) -> float:
+        return self._launcher.site(seats.role_of(seat)).time_limit
 
     def _attend(self, seat: str, need: Need, situation: Situation, now: float) -> bool:
         if need is Need.DRAIN:
@@ -78,6 +99,8 @@ class Filling:
         connection = transaction.connection
         live = jobs.live_in(connection, seat)
         if self._need(live, seat, now) is not Need.START:
+            return False
+        if self._is_held_back(connection, maintenance.ordered(connection), seat, now):
             return False
         last = jobs.newest(connection, seat)
         if seats.is_session(seat) and self._take_standby(transaction, seat, last, now):

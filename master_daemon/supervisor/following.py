@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ligan.intervals import LEAVE_GRACE
 from master_daemon.cluster.manager import JobPhase, JobStatus, Listing, ResourceManager
@@ -42,7 +43,7 @@ class Following:
     def turn(self, live: Sequence[Job], listening_since: float, now: float) -> bool:
         """One step of every job. Returns whether anybody has to hear of any of them."""
         listing = self.observer.look(live, now)
-        seen = [(job, self.observer.sighting(listing, job, listening_since)) for job in live]
+        seen = [(job, self._sighting(listing, job, listening_since)) for job in live]
         steps = [(job, sighting, lifecycle.step(job, sighting, now)) for job, sighting in seen]
         news = [(job, sighting) for job, sighting, step in steps if step.job != job and not _is_detail(job, step)]
         self._note([(job, sighting) for job, sighting, step in steps if _is_detail(job, step)], now)
@@ -51,6 +52,10 @@ class Following:
         if listing is not None:
             self._cancel_strays(listing, now)
         return bool(news)
+
+    def _sighting(self, listing: Listing | None, job: Job, listening_since: float) -> Sighting:
+        early_s = self._launcher.early_s(job.role)
+        return replace(self.observer.sighting(listing, job, listening_since), early_s=early_s)
 
     def _note(self, details: Sequence[tuple[Job, Sighting]], now: float) -> None:
         """What changes no state, such as all time limits by a second: one transaction for all jobs."""

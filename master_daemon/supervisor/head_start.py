@@ -38,7 +38,7 @@ class HeadStart:
             role
         ]
         overlap = role == "frontend" or self._settings.backend.handover == "overlap"
-        return Terms(lead_s(past, self._longest_task(role), limit.time_limit), overlap)
+        return Terms(lead_s(past, self._longest_task(role), limit.time_limit - limit.early_s), overlap)
 
     def _longest_task(self, role: Role) -> float:
         if role == "frontend":

@@ -54,6 +54,8 @@ class Sighting:
     """Unix s when it was asked: what came to pass since then, it did not know."""
     listening_since: float = 0.0
     """Unix s from which on the daemon could hear its jobs without a break: before, silence says nothing of them."""
+    early_s: float = 0.0
+    """Seconds before its time limit at which the job may be told to end: it cannot count on more."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,10 @@ def _listed(job: Job, status: JobStatus, sighting: Sighting, now: float) -> Step
         reason, cause = end_sentence(status.state, status.reason), end_cause(status.state, status.reason)
         return Step(ended(seen, reason, now, cause))
     if job.state in (JobState.SUBMITTING, JobState.PENDING):
-        return _waiting(seen, status, now)
+        return _waiting(seen, status, sighting, now)
     if status.phase is JobPhase.PENDING:
         return _requeued(seen, sighting, now)
-    return _running(_with(seen, ends_at=_ends_at(status, now, seen.ends_at)), sighting, now)
+    return _running(_with(seen, ends_at=_ends_at(status, sighting, now, seen.ends_at)), sighting, now)
 
 
 def _with(job: Job, **values: Any) -> Job:  # noqa: ANN401 (fields of a job)
@@ -90,9 +92,9 @@ def _with(job: Job, **values: Any) -> Job:  # noqa: ANN401 (fields of a job)
     return job if all(getattr(job, name) == value for name, value in values.items()) else replace(job, **values)
 
 
-def _waiting(job: Job, status: JobStatus, now: float) -> Step:
+def _waiting(job: Job, status: JobStatus, sighting: Sighting, now: float) -> Step:
     if status.phase is JobPhase.RUNNING:
-        return Step(started(replace(job, ends_at=_ends_at(status, now)), now))
+        return Step(started(replace(job, ends_at=_ends_at(status, sighting, now)), now))
     waits = replace(
         job,
         state=JobState.PENDING,
@@ -119,11 +121,11 @@ def _running(job: Job, sighting: Sighting, now: float) -> Step:
     return _overdue(job, sighting, now)
 
 
-def _ends_at(status: JobStatus, now: float, known: float | None = None) -> float | None:
-    """Time of the job's limit; schedulers say whole seconds or minutes, so that what is nearly the same stays."""
+def _ends_at(status: JobStatus, sighting: Sighting, now: float, known: float | None = None) -> float | None:
+    """When the job may be told to end; schedulers say whole seconds or minutes: what is nearly the same stays."""
     if status.remaining_s is None:
         return known
-    return _steady(known, now + status.remaining_s, ENDS_AT_TOLERANCE)
+    return _steady(known, now + status.remaining_s - sighting.early_s, ENDS_AT_TOLERANCE)
 
 
 def _steady(known: float | None, fresh: float | None, tolerance: float) -> float | None:
@@ -193,7 +195,7 @@ def started(job: Job, now: float) -> Job:
 
 
 def registered(
-    job: Job, host: str, port: int, job_id: str | None, time_limit_s: int, now: float, protocol: int = PROTOCOL
+    job: Job, host: str, port: int, job_id: str | None, time_limit_s: float, now: float, protocol: int = PROTOCOL
 ) -> Job:
     """It called home from an address that has answered the challenge. The scheduler corrects `ends_at` later.
 

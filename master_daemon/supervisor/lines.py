@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 from ligan.identity import answer, matches
 from ligan.intervals import DISMISS_TIMEOUT
 from ligan.problem import Problem
+from ligan.tls.contexts import name_of
+from ligan.tls.peer import Peer
 from ligan.web.client import Client
 from ligan.web.guard import TOKEN_HEADER, bearer
+from ligan.web.http.route import Address, Secured
 from ligan.wire.job import Challenge, ChallengeAnswer, Done
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
@@ -20,9 +26,10 @@ _AT_ONCE = 4
 
 
 class Lines:
-    """Clients by (nonce, address), made when first asked for."""
+    """Clients by (nonce, address), made when first asked for. `trust`: whose certificates jobs show that speak TLS."""
 
-    def __init__(self, launcher: Launcher, reach: Reach | None = None) -> None:
+    def __init__(self, launcher: Launcher, reach: Reach | None = None, trust: ssl.SSLContext | None = None) -> None:
+        self._trust = trust
         self._launcher = launcher
         self._reach = reach or Direct()
         self._clients: dict[tuple[str, str], Client] = {}
@@ -32,18 +39,26 @@ class Lines:
         key = (job.nonce, job.url)
         if key not in self._clients:
             headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
-            self._clients[key] = Client(self.url(job), headers, at_once=_AT_ONCE)
+            self._clients[key] = Client(self.url(job), headers, at_once=_AT_ONCE, peer=self._peer(job))
         return self._clients[key]
 
     def url(self, job: Job) -> str:
         """Where a job that has registered is reached from here."""
         return self._reach.url(job)
 
+    def address(self, job: Job) -> Address:
+        """The same for the gateway; nobody else is believed there than a job that speaks TLS."""
+        return _address(self.url(job), self._peer(job))
+
+    def _peer(self, job: Job) -> Peer | None:
+        return Peer(self._trust, name_of(job.nonce)) if job.tls and self._trust is not None else None
+
     def dismiss(self, job: Job) -> bool:
         """Tell a job that it may go; False when it does not answer."""
         headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
         try:
-            Client(self.url(job), headers, timeout_s=DISMISS_TIMEOUT).post("/leave", Done(), Done)
+            client = Client(self.url(job), headers, timeout_s=DISMISS_TIMEOUT, peer=self._peer(job))
+            client.post("/leave", Done(), Done)
         except Problem:
             return False
         finally:
@@ -70,6 +85,18 @@ class Lines:
 
     def _challenge(self, claimed: Job) -> None:
         challenge = Challenge(challenge=secrets.token_hex(16))
-        given = Client(self.url(claimed)).post("/challenge", challenge, ChallengeAnswer)
+        given = Client(self.url(claimed), peer=self._peer(claimed)).post("/challenge", challenge, ChallengeAnswer)
         if not matches(given.answer, answer(self._launcher.token(claimed), challenge.challenge)):
             raise Problem("not-authorised", "The address does not belong to the job that registers it.")
+
+
+@lru_cache(256)
+def _address(url: str, peer: Peer | None) -> Address:
+    """Raises Problem `unreachable` for a job that speaks TLS when nobody knows any more whose certificate it shows."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 80
+    if peer is not None:
+        return Secured(host, port, peer)
+    if parts.scheme != "http":
+        raise Problem("unreachable", "The installation's authority is gone; this part is replaced in a moment.")
+    return host, port

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ligan.intervals import FRONTEND_DRAIN, IDLE_WHILE_OTHERS_WAIT
+from ligan.intervals import FRONTEND_DRAIN, IDLE_WHILE_OTHERS_WAIT, TRIAL_DRAIN
 from ligan.protocol import misfit
 from ligan.settings import Settings
 from ligan.wire.session import JobState
+from master_daemon.observe import maintenance
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import seats
+from master_daemon.supervisor import seats, window
 from master_daemon.supervisor.situation import Situation
 
 HAD_ITS_TIME = "The session's backends had the longest time that is allowed."
@@ -23,9 +24,12 @@ def sessions_to_release(
     situation: Situation, settings: Settings, absent_for: Absence, now: float
 ) -> Iterator[tuple[str, str]]:
     """(session key, why) of sessions that should have a backend no longer."""
+    planned = situation.maintenance
     for key, since in situation.wanting.items():
         if now - since >= settings.backend.lifetime_s:
             yield key, HAD_ITS_TIME
+        elif situation.open_tasks[key] == 0 and situation.seats.get(key) and maintenance.drains(planned, now):
+            yield key, maintenance.words(planned)
         elif situation.open_tasks[key] == 0 and min(now - since, absent_for(key, now)) >= _patience(
             situation, settings, key
         ):
@@ -44,7 +48,8 @@ def jobs_to_end(situation: Situation, settings: Settings, now: float) -> Iterato
     """(job, why) of jobs that nothing needs: their session wants none, their seat is gone, they have drained, or this
     daemon does not understand them.
     """
-    wanted = set(seats.wanted(settings, situation.wanting))
+    seats_wanted, has_tasks = seats.wanted(settings, situation.wanting), bool(situation.open_tasks)
+    wanted = window.still_wanted(situation.maintenance, seats_wanted, has_tasks, now)
     for job in situation.jobs:
         busy, why = job.nonce in situation.busy, misfit(job.protocol)
         if why:  # started by the daemon before an upgrade
@@ -52,11 +57,13 @@ def jobs_to_end(situation: Situation, settings: Settings, now: float) -> Iterato
         elif job.state is JobState.DRAINING:
             if _has_drained(job, busy, now):
                 yield job, job.reason
-        elif job.seat not in wanted and (seats.is_session(job.seat) or not busy):
+        elif job.seat not in wanted and not seats.is_trial(job.seat) and (seats.is_session(job.seat) or not busy):
             yield job, _UNNEEDED
 
 
 def _has_drained(job: Job, busy: bool, now: float) -> bool:
+    if job.role == "trial":  # its last words may be on their way
+        return now - (job.draining_at or now) >= TRIAL_DRAIN
     if job.role == "frontend":  # its work is requests in flight, which are not counted
         return now - (job.draining_at or now) >= FRONTEND_DRAIN
     return not busy

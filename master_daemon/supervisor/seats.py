@@ -22,6 +22,8 @@ FRONTEND = "frontend"
 POOL = "pool-"
 STANDBY = "standby-"
 CPU = "cpu-"
+TRIAL = "j-"
+"""A trial's ID is its seat, which only one job ever fills: a trial is not started again."""
 _MOST_JOBS = 2
 """Of one seat at a time: the one that serves or drains, and the next."""
 
@@ -51,8 +53,15 @@ def is_session(seat: str) -> bool:
     return seat.startswith(f"{KEY_PREFIX}-")
 
 
+def is_trial(seat: str) -> bool:
+    """Is it that of a developer's test job?"""
+    return seat.startswith(TRIAL)
+
+
 def role_of(seat: str) -> Role:
     """What kind of job fills it."""
+    if is_trial(seat):
+        return "trial"
     return "frontend" if seat == FRONTEND else "cpu" if seat.startswith(CPU) else "backend"
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from ligan.wire.notice import Maintenance
+from master_daemon.observe import maintenance
 from master_daemon.state import jobs, placing, sessions, tasks
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import seats
@@ -29,6 +31,8 @@ class Situation:
     """By session."""
     busy: frozenset[str]
     """Nonces of backends that have tasks."""
+    maintenance: Maintenance | None = None
+    """As it was ordered last."""
 
     @property
     def frontend(self) -> Job | None:
@@ -52,4 +56,5 @@ def read(connection: Connection) -> Situation:
         queue=without_backend(wanting, live),
         open_tasks=tasks.open_counts(connection),
         busy=placing.busy(connection),
+        maintenance=maintenance.ordered(connection),
     )

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import get_args
 
 from ligan.intervals import SCHEDULER_REST
 from ligan.wire.job import Role
@@ -43,7 +44,7 @@ class Submission:
         self._transitions = transitions
         self._rests_until = 0.0
         self._changing = threading.Lock()
-        self._breakers: dict[Role, Breaker] = {role: self._load(role) for role in ("frontend", "backend", "cpu")}
+        self._breakers: dict[Role, Breaker] = {role: self._load(role) for role in get_args(Role)}
         self._show()
 
     def submit(self, job: Job, now: float) -> None:
@@ -54,7 +55,9 @@ class Submission:
         if 0 < self._rests_until - now <= SCHEDULER_REST or not breaker.allows(now):
             return
         self._set(job.role, lambda breaker: breaker.tried(now))
-        _, intent = self._transitions.change(job.nonce, lambda current: lifecycle.submitting(current, now), now)
+        _, intent = self._transitions.change(
+            job.nonce, lambda current: lifecycle.submitting(self._launcher.prepared(current), now), now
+        )
         if intent.submitted_at != now:  # released meanwhile
             return
         try:

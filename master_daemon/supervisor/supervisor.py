@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TELL_PLACES, TICK
 from ligan.problem import Problem
+from ligan.wire.job import Role
+from ligan.wire.notice import Maintenance
 from ligan.wire.session import JobState
 from master_daemon.cluster.manager import ResourceManager
-from master_daemon.observe import metrics
+from master_daemon.observe import maintenance, metrics
 from master_daemon.state import jobs, sessions, tasks
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
@@ -61,7 +63,7 @@ class Supervisor:
         self._presence = presence
         self._settings = launcher.settings
         self.hearing = Hearing(database)
-        self.views = Views(launcher.settings, self._holds)
+        self.views = Views(launcher.settings, partial(self.holds, "backend"))
         database.subscribe(self.views.note)
         self._transitions = Transitions(database, delivery, self.views)
         self._submission = Submission(database, manager, launcher, delivery.lines, self._transitions)
@@ -71,7 +73,8 @@ class Supervisor:
         self.frontend: Job | None = None
         """The frontend that serves, kept at hand: every request of a page goes to it."""
         self._turned_at = self._listening_since = self._places_told_at = self._noted_at = float("-inf")
-        self._silence_told = False
+        self._silence_told = False, False
+        self._maintenance: Maintenance | None = None
         self._wake = threading.Event()
         self._stopped = False
 
@@ -122,22 +125,25 @@ class Supervisor:
     def _read(self) -> Situation:
         with self._database.read() as connection:
             found = situation.read(connection)
-        self.frontend = found.frontend
+        self.frontend, self._maintenance = found.frontend, found.maintenance
         return found
 
     def _submit(self, found: Situation, now: float) -> None:
         if self._following.observer.silent:  # what is submitted now may be accepted without our ever hearing of it
             return
+        planned = found.maintenance
         for job in found.jobs:
-            if job.state is JobState.REQUESTED:
+            if job.state is JobState.REQUESTED and (job.role == "frontend" or not maintenance.holds(planned, now)):
                 self._submission.submit(job, now)
 
     def _tell_silence(self, found: Situation, now: float) -> None:
-        """Tell those who wait that the scheduler is silent, or answers again: some at a time, for others write too."""
-        silent = self._following.observer.silent
-        if silent is self._silence_told:
+        """Tell those who wait that the scheduler is silent, or answers again, or that a maintenance has begun, or is
+        over: some at a time, for others write too.
+        """
+        silence = self._following.observer.silent, maintenance.holds(found.maintenance, now)
+        if silence == self._silence_told:
             return
-        self._silence_told = silent
+        self._silence_told = silence
         for some in _batches(found.queue, _AT_A_TIME):
             with self._database.write() as transaction:
                 self.views.tell_each(transaction, some, now)
@@ -240,6 +246,29 @@ class Supervisor:
         _, after = self._transitions.apply(transaction, job.nonce, _over(why, now), now)
         transaction.then += [partial(self._submission.dismiss, after, now), self.wake]
 
+    def when_trial_moves(self, tell: Callable[[str], object]) -> None:
+        """`tell` is called with the ID of each trial of which there is something new, from any thread."""
+        self._transitions.trial_moved = tell
+
+    def begin(self, transaction: Transaction, job: Job, now: float) -> None:
+        """Store the intent of a job that fills its seat once; it is submitted in the next turn."""
+        self._transitions.add(transaction, job, now)
+        transaction.then.append(self.wake)
+
+    def conclude(self, transaction: Transaction, nonce: str, decide: Change, now: float) -> Job:
+        """One transition of a job as a part of a transaction, after which the scheduler is looked at soon."""
+        _, after = self._transitions.apply(transaction, nonce, decide, now)
+        transaction.then.append(self.hint)
+        return after
+
+    def call_off(self, transaction: Transaction, job: Job, why: str, now: float) -> None:
+        """Tell a job to end: one that works says its last words first, any other is over at once."""
+        if not job.ready:
+            return self._end_within(transaction, job, why, now) if job.state is not JobState.DRAINING else None
+        _, after = self._transitions.apply(transaction, job.nonce, lambda j: lifecycle.draining(j, why, now), now)
+        transaction.then += [partial(self._submission.dismiss, after, now), self.wake]
+        return None
+
     def relieve(self, nonce: str, now: float) -> Job:
         """Hand a job over before its time: it serves until its successor is ready, as at its time limit."""
         return self.change(nonce, lambda current: replace(current, relieved=True), now)
@@ -256,11 +285,13 @@ class Supervisor:
         for job in live:
             self._submission.cancel(self._end(job, why, now))
 
-    def _holds(self) -> str:
-        """Why no backend is submitted just now, for those who wait for one."""
+    def holds(self, role: Role) -> str:
+        """Why no such job is submitted just now, for those who wait for one; empty when it is."""
+        if maintenance.holds(self._maintenance, self._turned_at):
+            return maintenance.words(self._maintenance)
         if self._following.observer.unanswered:
             return "The cluster's scheduler does not answer just now; running backends go on."
-        return self._submission.holds("backend", self._turned_at)
+        return self._submission.holds(role, self._turned_at)
 
 
 def _over(why: str, now: float) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.session import JobState
@@ -30,6 +31,8 @@ class Transitions:
         self._database = database
         self._delivery = delivery
         self._views = views
+        self.trial_moved: Callable[[str], object] = _nobody
+        """Told of each trial, by its ID, of which there is something new."""
 
     def change(self, nonce: str, decide: Change, now: float) -> tuple[Job, Job]:
         """(before, after) of one transition, decided inside the transaction: the job itself may have called home.
@@ -82,7 +85,7 @@ class Transitions:
         for other in jobs.live_in(transaction.connection, job.seat):
             if other.ready and other.generation < job.generation:
                 self._store(transaction, other, lifecycle.draining(other, "Its successor has taken over.", now), now)
-        if job.role != "frontend":
+        if job.role in ("backend", "cpu"):
             self._delivery.place(transaction, now, job.seat if seats.is_session(job.seat) else None)
 
     def _drains(self, transaction: Transaction, job: Job, now: float) -> None:
@@ -110,8 +113,14 @@ class Transitions:
         """Pages whose view may have changed: the session's own, or everybody's who waits for a shared one."""
         if seats.is_session(job.seat):
             self._views.tell(transaction, job.seat, now)
+        elif seats.is_trial(job.seat):
+            transaction.then.append(partial(self.trial_moved, job.seat))
         elif job.role != "frontend" and job.state in (JobState.READY, JobState.ENDED):
             self._views.tell_each(transaction, sessions.wanting(transaction.connection), now)
+
+
+def _nobody(_trial_id: str) -> None:
+    pass
 
 
 def _lost(job: Job) -> ProblemDocument:

@@ -194,3 +194,11 @@ def test_posts_meanwhile_wait_for_the_callers_call():
     assert reporter.drain(20)
     caller.join(20)
     assert line.sent == ["/on-result", "/next"]
+
+
+@pytest.mark.parametrize(("refusal", "calls"), [("stale-report", 1), ("not-authorised", 0), ("unreachable", 0)])
+def test_who_posted_a_report_hears_that_its_task_is_nobodys_any_more(refusal, calls):
+    heard = []
+    stale = Report("/on-progress", Done(), when_stale=lambda: heard.append("stale"))
+    send(Line(on_progress=[Problem(refusal, "no")]), stale)
+    assert len(heard) == calls

@@ -173,3 +173,99 @@ def test_weights_that_it_has_not_come_from_the_daemon(tmp_path):
 def test_a_files_name_leads_nowhere_else(name):
     with pytest.raises(ValueError, match="weights_files"):
         bootstrap(weights_files={name: "0" * 64})
+
+
+def weights(number):
+    """A set of a thousand bytes."""
+    data = bytes([number]) * 1000
+    return {"model.safetensors": hashlib.sha256(data).hexdigest()}, lambda _: data
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A folder for three sets, and what fills it: one job after the other uses a set and ends."""
+    root = tmp_path / "user"
+
+    def use(number, *, at):
+        cache = WeightsCache(root, 3000)
+        folder = cache.directory(*weights(number))
+        cache.close()
+        for lock in root.glob("*.use.lock"):
+            if lock.name.startswith(folder.name):
+                os.utime(lock, (at, at))
+        return folder
+
+    return use
+
+
+def test_what_was_used_longest_ago_goes(node):
+    first, second, third = (node(number, at=number) for number in (1, 2, 3))
+    node(1, at=4)
+    fourth = node(4, at=5)
+    assert [folder.exists() for folder in (first, second, third, fourth)] == [True, False, True, True]
+    assert node(2, at=6).exists(), "it is fetched again"
+    assert not third.exists()
+
+
+def test_what_a_job_uses_never_goes(node, tmp_path):
+    running = WeightsCache(tmp_path / "user", 3000)
+    old = running.directory(*weights(1))
+    os.utime(next((tmp_path / "user").glob(f"{old.name}.use.lock")), (0, 0))
+    for number in (2, 3, 4, 5):
+        node(number, at=number)
+    assert contents(old) == {"model.safetensors": bytes([1]) * 1000}
+    running.close()
+    node(6, at=6)
+    assert not old.exists()
+
+
+def test_its_own_never_goes_however_large(tmp_path):
+    small = WeightsCache(tmp_path / "user", 1)
+    assert small.directory(*weights(1)).exists()
+    assert small.directory(*weights(2)).exists()
+    assert len(list((tmp_path / "user").glob("*/model.safetensors"))) == 2, "both are in use"
+
+
+def test_without_a_bound_nothing_goes(tmp_path):
+    for number in range(5):
+        cache = WeightsCache(tmp_path / "user")
+        cache.directory(*weights(number))
+        cache.close()
+    assert len(list((tmp_path / "user").glob("*/model.safetensors"))) == 5
+
+
+def test_only_weights_are_counted_and_halves_of_a_killed_job_go(node, tmp_path):
+    root = tmp_path / "user"
+    node(1, at=1)
+    (root / ".gone-abc").mkdir()
+    (root / ".gone-abc" / "model.safetensors").write_bytes(b"half")
+    (root / "trial-1").mkdir()
+    (root / "trial-1" / "data").write_bytes(b"x" * 9000)
+    kept = [node(number, at=number) for number in (2, 3)]
+    assert all(folder.exists() for folder in kept)
+    assert (root / "trial-1" / "data").exists()
+    assert not (root / ".gone-abc").exists()
+
+
+def test_the_claim_of_a_killed_job_ends_with_it(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    holds, may_end = spawn.Event(), spawn.Event()
+    job = spawn.Process(target=_hold, args=(tmp_path / "user", holds, may_end))
+    job.start()
+    assert holds.wait(60)
+    other = WeightsCache(tmp_path / "user", 1000)
+    other.directory(*weights(2))
+    assert len(list((tmp_path / "user").glob("*/model.safetensors"))) == 2, "it lives"
+    job.kill()
+    job.join(60)
+    other.directory(*weights(2))
+    assert len(list((tmp_path / "user").glob("*/model.safetensors"))) == 1
+    other.close()
+
+
+def _hold(root, holds, may_end):
+    cache = WeightsCache(root)
+    cache.directory(*weights(1))
+    holds.set()
+    may_end.wait(60)
+    cache.close()

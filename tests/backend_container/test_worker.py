@@ -232,3 +232,26 @@ def test_only_the_newest_checkpoint_waits_for_a_daemon_that_is_away():
     progress = {report.supersedes for report in posted if report.path == "/on-progress"}
     assert len(marks) == 1
     assert not marks & progress
+
+
+def test_a_task_that_the_daemon_does_not_know_stops_at_its_next_step():
+    """An order leaves while its task is being stored; a daemon that dies in between never heard of it."""
+    one, told = order("count", steps=1000), []
+
+    def stale_at_once(report):
+        told.append(report.path)
+        report.when_stale()
+
+    ticket = ticket_of(one)
+    worker = Worker(fake_models(), Shelf().fetch, stale_at_once, patience_s=0)
+    with pytest.raises(Problem) as stopped:
+        worker.perform(ticket)
+    assert (stopped.value.slug, ticket.stop) == ("cancelled", Stop.TAKEN_BACK)
+    assert told.count("/on-progress") <= 2
+    assert outcome(ticket, failed_with(stopped.value)) is None, "and nothing is said of it"
+
+
+def failed_with(error):
+    future = Future()
+    future.set_exception(error)
+    return future

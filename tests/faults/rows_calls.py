@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-from http.client import HTTPConnection
 from typing import Any
 
 from ligan import PROTOCOL
 from ligan.identity import derive, load_secret
+from ligan.tls.contexts import DAEMON, trusting
+from ligan.tls.peer import Peer
 from ligan.web.guard import JOB_HEADER, TOKEN_HEADER, bearer
+from ligan.web.line import Line
+from master_daemon.authority.file import read_authority
 from master_daemon.cluster.fake_slurm import fault as faults
 from tests.faults.house import House
 from tests.faults.ledger import Row
@@ -24,11 +27,20 @@ def _call(house: House, row: Row, path: str, message: dict[str, Any], token: str
     secret = load_secret(house.daemon.state_dir / "secret")
     true_token = derive(secret, row.role, row.nonce)
     headers = {TOKEN_HEADER: bearer(token or true_token), JOB_HEADER: row.nonce, "Content-Type": "application/json"}
-    connection = HTTPConnection("127.0.0.1", house.ledger.cluster_port(), timeout=10)
-    connection.request("POST", f"/cluster/v1/{path}", json.dumps(message), headers)
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    body = json.dumps(message).encode()
+    fields = {"Host": "daemon", **headers, "Content-Length": str(len(body)), "Connection": "close"}
+    head = f"POST /cluster/v1/{path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    line = Line("127.0.0.1", house.ledger.cluster_port(), 10, _daemon(house))
+    try:
+        return line.exchange(f"{head}\r\n".encode(), body).status
+    finally:
+        line.close()
+
+
+def _daemon(house: House) -> Peer:
+    authority = read_authority(house.daemon.state_dir)
+    assert authority is not None, "jobs on other machines are spoken to over TLS"
+    return Peer(trusting(authority.certificate), DAEMON)
 
 
 @fault(quick=True)

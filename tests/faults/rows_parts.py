@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar, Self
 
 from tests.faults.house import House
 from tests.faults.row import LONG, fault
@@ -142,9 +143,10 @@ def port_of_backend_taken(house: House) -> None:
     """SIGKILL of the backend; at once somebody else listens on its port and says yes to everything"""
     row = house.backend()
     os.kill(house.pid_of(row), signal.SIGKILL)
-    with impostor(row.port or 0, YES):
+    with impostor(row.port or 0, YES) as there:
         house.broken()
         house.wait_done(house.since)
+    assert not there.asked, f"it was asked: {there.asked[:3]}"
 
 
 @fault()
@@ -152,9 +154,10 @@ def port_of_frontend_taken(house: House) -> None:
     """SIGKILL of the frontend; at once somebody else's web server listens on its port"""
     row = house.ledger.rows("frontend")[-1]
     os.kill(house.frontend_pid(), signal.SIGKILL)
-    with impostor(row.port or 0, b"<h1>It works!</h1>"):
+    with impostor(row.port or 0, b"<h1>It works!</h1>") as there:
         house.broken()
         house.wait_done(house.since)
+    assert not there.asked, f"it was asked: {there.asked[:3]}"
 
 
 YES = b'{"ok": true, "task_id": "t-0000000000000000000000", "position": 0, "answer": "yes"}'
@@ -164,11 +167,14 @@ class impostor:  # noqa: N801 (a context manager reads as a verb)
     """A server on a given port that answers everything with status 200 and the same words."""
 
     def __init__(self, port: int, says: bytes) -> None:
-        self._server = _bound(port, type("Impostor", (_Impostor,), {"says": says}))
+        self.asked: list[str] = []
+        """Requests that it could read."""
+        self._server = _bound(port, type("Impostor", (_Impostor,), {"says": says, "asked": self.asked}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
@@ -190,8 +196,10 @@ def _bound(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPSer
 class _Impostor(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     says = b""
+    asked: ClassVar[list[str]]
 
     def _answer(self) -> None:
+        self.asked.append(f"{self.command} {self.path}")
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(200)
         self.send_header("Content-Type", "application/json" if self.says.startswith(b"{") else "text/html")

@@ -7,11 +7,13 @@ import random
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
 from frontend_server import photo
 from frontend_server.photo import MAX_SIDE, Photo, read_photo
@@ -28,6 +30,7 @@ from tests.frontend_server.pictures import (
     exif,
     noise,
     png_bomb,
+    png_chunk,
     quarters,
     samples,
     with_png_chunk,
@@ -275,3 +278,36 @@ def test_memory_stays_bounded_for_the_largest_jpeg(tmp_path: object) -> None:
 
 def test_the_limits_are_what_the_texts_say() -> None:
     assert (MAX_UPLOAD, photo.MAX_PIXELS) == (25 * 1024 * 1024, 50_000_000)
+
+
+@pytest.mark.parametrize("size", [(1, 50_000_000), (50_000_000, 1), (63, 700_000)])
+def test_a_thin_line_of_many_pixels_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
+    header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
+    claim = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"not even data")
+    with pytest.raises(Problem) as caught:
+        read(claim)
+    assert caught.value.slug == "image-too-small"
+
+
+def test_a_file_that_asks_for_more_memory_than_there_is_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def beyond(_image: Image.Image) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(photo, "_scaled", beyond)
+    with pytest.raises(Problem, match="not-an-image"):
+        read(encode(noise(256), "PNG"))
+
+
+def test_only_two_photos_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[str] = set()
+    plain = photo._upright
+
+    def noted(image: ImageFile.ImageFile) -> Image.Image:
+        threads.add(threading.current_thread().name)
+        return plain(image)
+
+    monkeypatch.setattr(photo, "_upright", noted)
+    body = encode(noise(256), "PNG")
+    with ThreadPoolExecutor(8) as callers:
+        assert len(list(callers.map(read, [body] * 24))) == 24
+    assert 0 < len(threads) <= 2

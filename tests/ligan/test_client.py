@@ -12,7 +12,7 @@ from flask import Flask, Response, redirect, request
 
 from ligan.problem import MEDIA_TYPE, Problem
 from ligan.web.client import Client
-from ligan.wire.job import Done, Heartbeat
+from ligan.wire.job import Challenge, Done, Heartbeat
 from tests.ligan.stub import stub_app, url_of
 
 
@@ -134,3 +134,31 @@ def test_calls_to_one_that_hangs_do_not_pile_up() -> None:
         go_on.set()
         assert first.result(20).ok
         assert client.get("/slow", Done).ok
+
+
+def test_a_call_that_is_begun_is_sent_at_once_and_answered_later(url: str) -> None:
+    client = Client(url, {"X-Mine": "yes"}, at_once=1)
+    beat = Heartbeat(busy=True, queue_length=3)
+    assert client.begin("/echo", beat) is None, "there is no kept connection yet"
+    client.get("/answer/200", Done, {"body": "{}"})
+    begun = client.begin("/echo", beat)
+    assert begun is not None
+    assert slug_of(client, "/answer/200") == "unreachable", "it counts among the calls at once"
+    assert begun.end(Done).ok
+    refused = client.begin("/nowhere", beat)
+    assert refused is not None
+    with pytest.raises(Problem, match="unreachable"):
+        refused.end(Done)
+    again = client.begin("/echo", beat)
+    assert again is not None, "the connection is kept"
+    again.abandon()
+    assert client.begin("/echo", beat) is None, "an answer that nobody read is nobody else's"
+    assert client.post("/echo", beat, Done).ok
+
+
+def test_a_long_message_is_not_begun(url: str) -> None:
+    """It might have to wait for the other side to read."""
+    client = Client(url)
+    client.get("/answer/200", Done, {"body": "{}"})
+    long = Challenge.model_construct(challenge="x" * 10_000)
+    assert client.begin("/echo", long) is None

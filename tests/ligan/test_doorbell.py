@@ -27,7 +27,19 @@ from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Register
 from tests.ligan.stub import serving, stub_app, wait_until
 
 TOKEN = "a-token"
-HEAVY = ["flask", "pydantic", "requests", "waitress", "http.client", "logging", "numpy", "email", "asyncio", "secrets"]
+HEAVY = [
+    "flask",
+    "pydantic",
+    "requests",
+    "waitress",
+    "http.client",
+    "logging",
+    "numpy",
+    "email",
+    "asyncio",
+    "secrets",
+    "ssl",
+]
 
 
 class Daemon:
@@ -191,7 +203,7 @@ def test_a_whole_document_takes_the_quick_way() -> None:
         "[" * 100_000,
         json.dumps({"role": "backend", "token": TOKEN}),
         document(role="frontend"),
-        document().replace("http:", "file:").replace('"protocol":1', '"protocol":"x"'),
+        document().replace("http:", "file:").replace(f'"protocol":{PROTOCOL}', '"protocol":"x"'),
         json.dumps({**json.loads(document()), "bind_host": 7}),
     ],
 )

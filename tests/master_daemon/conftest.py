@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from playwright.sync_api import Browser, Page
 
 from tests.master_daemon.running import House, Played, house_in
+from tests.system.browser import chromium
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +28,28 @@ def browser(house: House, frontend: Played) -> Iterator[requests.Session]:
     page = house.page()
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def token(house: House) -> str:
+    return (house.daemon.parts.observatory.state_dir / "operator-token").read_text().strip()
+
+
+@pytest.fixture
+def page(house: House, frontend: Played, chrome: Browser) -> Iterator[Page]:
+    """The page as it is opened, with every fault of its script and every refused load noted."""
+    context = chrome.new_context(viewport={"width": 1280, "height": 1000})
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    opened.goto(house.url + "/operator")
+    yield opened
+    assert faults == []
+    context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +18,14 @@ from typing import Any
 import requests
 from flask import Flask, Response, request, stream_with_context
 
-from ligan.job import Home
+from ligan.job import Home, daemon_line, server_tls
 from ligan.settings import AccountSettings, DaemonSettings, LimitSettings, Settings
+from ligan.tls.setting import TlsSettings
 from ligan.web.app import make_app, reply
+from ligan.web.aside import Aside
 from ligan.web.client import Client
-from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, TOKEN_HEADER, bearer
+from ligan.web.front import Front
+from ligan.web.guard import FRONTEND_HEADER
 from ligan.web.serving import Server, listen
 from ligan.wire.image import Box, Face, FaceState
 from ligan.wire.job import Bootstrap, Done, Ready
@@ -32,7 +36,19 @@ from master_daemon.state import jobs, sessions
 from master_daemon.state.jobs import Job
 from tests.ligan.stub import wait_until
 
-_NO_ACCOUNTS, _LIMITS = AccountSettings(), LimitSettings()
+_NO_ACCOUNTS, _LIMITS, _NO_TLS = AccountSettings(), LimitSettings(), TlsSettings()
+
+
+class SecureServer(Aside):
+    """As `ligan.web.serving.Server`, over TLS."""
+
+    def __init__(self, app: Flask, tls: ssl.SSLContext, listener: socket.socket | None = None) -> None:
+        listener = listener or socket.create_server(("127.0.0.1", 0))
+        self.port = int(listener.getsockname()[1])
+        super().__init__(Front(listener, app, lambda _head: None, tls=tls))
+
+
+Served = Server | SecureServer
 
 
 @dataclass
@@ -41,17 +57,12 @@ class Played:
 
     bootstrap: Bootstrap
     home: Home
-    server: Server
+    server: Served
     orders: list[dict[str, Any]] = field(default_factory=list)
 
     def cluster(self, **headers: str) -> Client:
         """The job's line to the daemon with other headers."""
-        mine = {
-            TOKEN_HEADER: bearer(self.bootstrap.token.get_secret_value()),
-            JOB_HEADER: self.bootstrap.nonce,
-            FRONTEND_HEADER: self.bootstrap.instance_id,
-        }
-        return Client(self.bootstrap.daemon_url + "/cluster/v1", {**mine, **headers}, timeout_s=30)
+        return daemon_line(self.bootstrap, {FRONTEND_HEADER: self.bootstrap.instance_id, **headers}, timeout_s=30)
 
 
 class House:
@@ -63,23 +74,27 @@ class House:
         *,
         accounts: AccountSettings = _NO_ACCOUNTS,
         limits: LimitSettings = _LIMITS,
+        tls: TlsSettings = _NO_TLS,
+        manager: FakeManager | None = None,
         **daemon: Any,
     ) -> None:
-        self.manager = FakeManager(time.time)
+        """`manager`: of the house before, whose jobs go on."""
+        self.manager = manager or FakeManager(time.time)
         self.loop = new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        settings = Settings(daemon=DaemonSettings(port=0, **daemon), accounts=accounts, limits=limits)
+        daemon = {"port": 0, "max_backends": 1000, **daemon}  # a module's tests share a house
+        settings = Settings(daemon=DaemonSettings(**daemon), accounts=accounts, limits=limits, tls=tls)
         self.daemon = Daemon(settings, state_dir, self.manager)
         self._wait(self.daemon.start())
-        self._servers: list[Server] = []
+        self._servers: list[Served] = []
 
     def _wait(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
-    def close(self) -> None:
-        self._wait(self.daemon.stop(end_jobs=True))
-        for server in self._servers:
+    def close(self, end_jobs: bool = True) -> None:
+        self._wait(self.daemon.stop(end_jobs))
+        for server in self._servers if end_jobs else ():
             server.close()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
@@ -117,7 +132,8 @@ class House:
     def play(self, bootstrap: Bootstrap, app: Flask, ready: bool = True) -> Played:
         home = Home(bootstrap)
         home.admit(app)
-        server = listen(app, "127.0.0.1", threads=4)
+        tls = server_tls(bootstrap)
+        server = listen(app, "127.0.0.1", threads=4) if tls is None else SecureServer(app, tls)
         server.start()
         self._servers.append(server)
         played = Played(bootstrap, home, server)

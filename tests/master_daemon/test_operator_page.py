@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from master_daemon.observe.session_tag import session_tag
-from tests.master_daemon.running import House, Played
-from tests.system.browser import chromium
+from tests.master_daemon.running import House
 
 SCREENSHOTS = os.environ.get("LIGAN_SCREENSHOTS", "")
 """Folder for pictures of the page, for whoever wants to look at it."""
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def token(house: House) -> str:
-    return (house.daemon.parts.observatory.state_dir / "operator-token").read_text().strip()
-
-
-@pytest.fixture
-def page(house: House, frontend: Played, chrome: Browser) -> Iterator[Page]:
-    """The page as it is opened, with every fault of its script and every refused load noted."""
-    context = chrome.new_context(viewport={"width": 1280, "height": 1000})
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    opened.goto(house.url + "/operator")
-    yield opened
-    assert faults == []
-    context.close()
 
 
 def enter(page: Page, token: str) -> None:

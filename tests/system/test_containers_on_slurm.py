@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,13 @@ from tests.cluster_fixture import SlurmCluster
 from tests.images_fixture import Images
 from tests.ligan.stub import wait_until
 from tests.system.container_house import ContainerHouse, in_containers
+from tests.system.slurm_house import slurm
 
 pytestmark = pytest.mark.timeout(600)  # the first of them builds the images
+_STEPS, _STEP_S = 160, 0.05
+"""Eight seconds: a task sends a checkpoint at its first step, and ten seconds later."""
+_SEEN = 30
+"""Steps that are done when its job is ended."""
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +87,7 @@ def test_the_next_backend_finds_the_weights_and_fetches_what_is_broken(
 
 
 def newest_container() -> psutil.Process:
-    """Apptainer's process of the backend that was started last.
-
-    Slurm's own signals go to all processes of a step, the one that serves the image's files among them: a backend that
-    needs one of these after that has no chance to leave well.
-    """
+    """Apptainer's process of the backend that was started last."""
     started = [
         process
         for process in psutil.process_iter(["name", "create_time"])
@@ -98,8 +100,7 @@ def newest_container() -> psutil.Process:
 def test_a_backend_that_is_told_to_end_ends_well(house: ContainerHouse, slurm_cluster: SlurmCluster) -> None:
     page = Page(house.url)
     page.wait_ready()
-    running = slurm_cluster.run_as_user("squeue", "--me", "--noheader", "--states=R", "--format=%i %j").splitlines()
-    number = max(int(line.split()[0]) for line in running if "ligan-backend" in line)
+    number = _newest_backend_job()
     newest_container().terminate()
 
     def states() -> str:
@@ -108,3 +109,26 @@ def test_a_backend_that_is_told_to_end_ends_well(house: ContainerHouse, slurm_cl
     wait_until(lambda: "RUNNING" not in states() and "COMPLETING" not in states(), "the job ends", 60)
     assert states().strip() == "COMPLETED", "the backend left with exit status 0, and Apptainer said so"
     page.http.close()
+
+
+def test_a_task_goes_on_where_it_was_when_slurm_ended_its_job(house: ContainerHouse) -> None:
+    """Slurm signals all of a step, what serves the image's files among it: the last words come out all the same."""
+    page = Page(house.url)
+    page.wait_ready()
+    number = _newest_backend_job()
+    task_id = page.submit("count", steps=_STEPS, seconds=_STEP_S)
+    wait_until(lambda: page.task(task_id).progress >= 100 * _SEEN / _STEPS, "some steps are done")
+    slurm("scancel", str(number))
+    task = page.wait_task(task_id)
+    assert (task.state, task.attempt) == (TaskState.DONE, 2), task
+    assert task.result is not None
+    (caption,) = [image.caption for image in task.result.images]
+    found = re.fullmatch(rf"{_STEPS} steps, (\d+) of them here, resumed at (\d+)", caption)
+    assert found, caption
+    assert int(found[2]) >= _SEEN, "the only other checkpoint that it had time for was of its first step"
+    page.http.close()
+
+
+def _newest_backend_job() -> int:
+    running = slurm("squeue", "--noheader", "--states=R", "--format=%i %j").splitlines()
+    return max(int(line.split()[0]) for line in running if "ligan-backend" in line)

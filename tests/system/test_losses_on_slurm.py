@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import requests
 
 from ligan.identity import derive
 from ligan.page import Page
+from ligan.problem import Problem
+from ligan.tls.contexts import name_of, trusting
+from ligan.tls.peer import Peer
+from ligan.web.client import Client
 from ligan.web.guard import FRONTEND_HEADER, TOKEN_HEADER, bearer
 from ligan.wire.session import Session
 from ligan.wire.task import TaskState
+from master_daemon.authority.file import read_authority
 from tests.cluster_fixture import SlurmCluster
 from tests.ligan.stub import wait_until
 from tests.system.slurm_house import WAIT, Row, SlurmHouse, on_slurm, results_shown, slurm, wait_done
@@ -157,10 +161,17 @@ def _ask(house: SlurmHouse, frontend: Row, frontend_id: str) -> int:
     """The frontend's answer to somebody in the cluster's network who has its token and names this ID."""
     token = derive((house.system.state_dir / "secret").read_bytes(), "frontend", frontend.nonce)
     headers = {TOKEN_HEADER: bearer(token), FRONTEND_HEADER: frontend_id}
-    with requests.Session() as client:
-        client.trust_env = False
-        url = f"http://{frontend.host}:{frontend.port}/"
-        return client.get(url, headers=headers, timeout=20).status_code
+    authority = read_authority(house.system.state_dir)
+    assert authority is not None
+    peer = Peer(trusting(authority.certificate), name_of(frontend.nonce))
+    client = Client(f"https://{frontend.host}:{frontend.port}", headers, timeout_s=20, peer=peer)
+    try:
+        assert client.get_bytes("/")
+    except Problem as problem:
+        return problem.status
+    finally:
+        client.close()
+    return 200
 
 
 def test_what_a_lost_node_says_when_it_is_back_is_shown_to_nobody(losses: Losses, slurm_cluster: SlurmCluster) -> None:

@@ -1,55 +1,25 @@
 // The operator page: asks the daemon's admin API every two seconds and shows the answer. All text is set as text.
 
-const KEY = "ligan-operator-token";
+import { KEY, Refused, act, ask, at, element, plot, set, span } from "./common.js";
+import { showNotices, tellNotices } from "./notices.js";
+import { showUsage } from "./usage.js";
+
 const PERIOD = 2000; // ms between questions: fresh enough to watch, and one small read of the database for the daemon
 const EXPLAINABLE = /^([0-9a-f]{12}|(t-)?[0-9a-z]{22})$/; // a session's tag, a job's, a task
-const at = (id) => document.getElementById(id);
 let timer = 0;
 let draining = false;
-
-class Refused extends Error {}
 
 async function isOperator() {
   const answer = await fetch("/api/v1/account", { cache: "no-store" }).catch(() => null);
   return answer?.ok ? (await answer.json()).role === "operator" : false;
 }
 
-async function ask(path, body) {
-  const token = sessionStorage.getItem(KEY); // without one the browser's login counts
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const options = body ? { method: "POST", body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } } : { headers };
-  const answer = await fetch(`/api/v1/admin/${path}`, { ...options, cache: "no-store" });
-  if (answer.status === 403) throw new Refused();
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.detail ?? `The daemon answered ${answer.status}.`);
-  return said;
-}
-
 // Words ---------------------------------------------------------------------------------------------------------------
-
-function span(seconds) {
-  const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
-}
 
 const until = (moment, now, none) => (moment === null ? none : moment > now ? span(moment - now) : "any moment");
 const counts = (states) => Object.entries(states).filter(([, n]) => n).map(([state, n]) => `${n} ${state.toLowerCase()}`).join(" · ") || "none";
 
-function set(node, text) {
-  if (node.textContent !== text) node.textContent = text; // unchanged text is not announced again
-}
-
 // Tables and tiles ------------------------------------------------------------------------------------------------------
-
-function element(name, content = "", className = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.append(content);
-  return made;
-}
 
 function link(text, id) {
   const button = element("button", text, "link");
@@ -106,22 +76,6 @@ function tiles(status) {
   }));
 }
 
-function plot(svg, values, label) {
-  const highest = Math.max(0, ...values.map((value) => value ?? 0));
-  const most = highest || 1;
-  const bars = values.map((value, index) => {
-    const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    const height = value ? Math.max(2, (value / most) * 60) : 0;
-    for (const [name, number] of Object.entries({ x: index * 10, y: 64 - height, width: 8, height })) bar.setAttribute(name, number);
-    return bar;
-  });
-  svg.setAttribute("viewBox", `0 0 ${values.length * 10} 64`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("aria-label", `${label}; at most ${Math.round(highest * 10) / 10}`);
-  svg.replaceChildren(...bars);
-  return highest;
-}
-
 // The board -------------------------------------------------------------------------------------------------------------
 
 function show(status, jobs) {
@@ -148,6 +102,7 @@ function show(status, jobs) {
     span(now - one.at), EXPLAINABLE.test(one.subject) ? { text: one.subject, explain: one.subject } : one.subject, one.what,
   ]), "Nothing was recorded in the last week.");
   drainForm(status.drain, now);
+  showNotices(status.notices, now);
   warn(status);
 }
 
@@ -155,6 +110,7 @@ function warn(status) {
   const warnings = [];
   if (status.breaker_open) warnings.push("Submitting is paused or on trial: the scheduler refused jobs, or they failed at their start.");
   if (status.drain.on) warnings.push("Draining: no backend is started for a new session.");
+  warnings.push(...tellNotices(status.notices, status.now));
   set(at("warning"), warnings.join(" "));
   at("warning").hidden = !warnings.length;
 }
@@ -186,6 +142,7 @@ async function turn() {
     const [status, jobs] = await Promise.all([ask("status"), ask("jobs")]);
     enter(true);
     show(status, jobs.jobs);
+    await showUsage(status.now);
   } catch (error) {
     if (error instanceof Refused) return leave(sessionStorage.getItem(KEY) ? "This is not the operator token of this daemon." : "You are not logged in as an operator any more.");
     set(at("connection"), "No answer from the daemon; what is shown may be old.");
@@ -225,13 +182,5 @@ document.addEventListener("click", (event) => {
   const id = event.target.dataset?.explain;
   if (id) act(() => explain(id));
 });
-
-async function act(deed) {
-  try {
-    await deed();
-  } catch (error) {
-    set(at("connection"), error instanceof Refused ? "The daemon refused it." : error.message);
-  }
-}
 
 sessionStorage.getItem(KEY) || (await isOperator()) ? turn() : leave();

@@ -21,7 +21,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core.util import create_half_hash
 from flask import Flask, Response, jsonify, redirect, request
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from ligan.web.serving import listen
 
@@ -113,7 +113,9 @@ def make_app(provider: Provider) -> Flask:  # noqa: C901 (one function a route)
 
     @app.get("/.well-known/openid-configuration")
     def discovery() -> Response:
-        names = {"authorization": "authorize", "token": "token"}
+        names = {"authorization": "authorize", "token": "token", "end_session": "logout"}
+        if provider.fault == "no logout":
+            del names["end_session"]
         endpoints = {f"{name}_endpoint": f"{provider.url}/{path}" for name, path in names.items()}
         issuer = "https://evil.example" if provider.fault == "discovery" else provider.url
         return jsonify({"issuer": issuer, "jwks_uri": f"{provider.url}/jwks", **endpoints})
@@ -152,6 +154,16 @@ def make_app(provider: Provider) -> Flask:  # noqa: C901 (one function a route)
         if provider.fault == "no id token":
             del answer["id_token"]
         return jsonify(answer), 500 if provider.fault == "broken" else 200
+
+    @app.get("/logout")
+    def logout() -> Response | tuple[str, int]:
+        """RP-Initiated Logout 1.0: back to a registered address of the client that the hint was made for."""
+        asked = request.args
+        claims = jwt.decode(asked["id_token_hint"], KeySet(provider.keys), algorithms=["RS256", "ES256"]).claims
+        right = CLIENT in (claims["aud"], asked["client_id"]) and claims["iss"] == provider.url
+        if not right or asked["post_logout_redirect_uri"] != "http://127.0.0.1:9/login?out":
+            return "no", 400
+        return redirect(asked["post_logout_redirect_uri"])  # type: ignore[return-value]
 
     @app.post("/test")
     def told() -> Response:

@@ -140,7 +140,7 @@ def token_of(accounts: Accounts, most: AccountRole = AccountRole.OPERATOR, days:
 
 
 def bearer(token: str, scheme: str = "Bearer") -> RequestHead:
-    return head("POST", "/api/v1/tasks", PERSON, ("Authorization", f"{scheme} {token}"))
+    return head("POST", "/api/v1/tasks", PERSON, ("Host", "localhost"), ("Authorization", f"{scheme} {token}"))
 
 
 @pytest.mark.parametrize("mode", ["none", "local"])
@@ -227,7 +227,14 @@ def test_strangers_are_counted_by_address(make: Make) -> None:
 
 def test_no_accounts_no_limits(make: Make) -> None:
     accounts = make(LimitSettings(requests_per_minute=1, anonymous_per_minute=1), mode="none")
-    assert all(isinstance(ask(accounts, head("GET", "/", "127.0.0.1")), Caller) for _ in range(10))
+    here = head("GET", "/", "127.0.0.1", ("Host", "localhost:7022"))
+    assert all(isinstance(ask(accounts, here), Caller) for _ in range(10))
+
+
+def test_without_accounts_another_sites_name_is_refused_also_after_ours_was_taken(make: Make) -> None:
+    accounts = make(mode="none")
+    for host, expected in (("localhost", Caller), ("evil.example", Refusal), ("127.0.0.1:7022", Caller)):
+        assert isinstance(ask(accounts, head("GET", "/", "127.0.0.1", ("Host", host))), expected)
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
@@ -316,6 +323,3 @@ def test_settings_that_cannot_be_meant(tmp_path: Path) -> None:
     for accounts, said in wrong:
         with pytest.raises(SettingsError, match=said):
             check(Settings(accounts=AccountSettings.model_validate(accounts)))
-    month = Settings(daemon=DaemonSettings(retention_days=7), limits=LimitSettings(gpu_minutes_per_month=60))
-    with pytest.raises(SettingsError, match="retention_days must be 31"):
-        check(month)

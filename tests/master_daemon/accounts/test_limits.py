@@ -18,7 +18,7 @@ from ligan.wire.task import TaskKind
 from master_daemon.accounts import allowance
 from master_daemon.accounts.watch import Watch
 from master_daemon.parts import Parts
-from master_daemon.state import jobs, owners, tasks, tokens, users
+from master_daemon.state import jobs, owners, tasks, tokens, usage, users
 from master_daemon.state.schema import jobs as table
 from master_daemon.state.schema import owners as owned
 from tests.ligan.stub import wait_until
@@ -36,7 +36,7 @@ KIND = TaskKind(kind="noop", title="No-op", description="Nothing.", params={}, t
 @pytest.fixture
 def house(quick: None, tmp_path: Path) -> Iterator[House]:
     accounts = AccountSettings(mode="local", idle_hours=48)
-    with house_in(tmp_path, accounts=accounts, limits=LIMITS, backends_per_user=1, retention_days=31) as running:
+    with house_in(tmp_path, accounts=accounts, limits=LIMITS, backends_per_user=1) as running:
         running.frontend()
         yield running
 
@@ -118,10 +118,13 @@ def test_gpu_minutes_are_counted_also_after_the_session_was_erased(house: House)
     me.api("DELETE", "/session").raise_for_status()
     wait_until(lambda: not jobs_live(house, nonce), "the job's end")
     with house.daemon.database.read() as connection:
-        spans = owners.spans(connection, user.user_id, 0.0)
-        assert owners.spans(connection, bob_id, 0.0) == [], "another's count is another's"
-    assert len(spans) == 1
-    assert spans[0].until is not None
+        now = time.time()
+        mine, a_moment_later, another_s = (
+            usage.minutes(connection, who, now // 86400 * 86400 - 86400, at)
+            for who, at in ((user.user_id, now), (user.user_id, now + 60), (bob_id, now))
+        )
+    assert mine == a_moment_later > 0
+    assert another_s == 0
 
 
 def jobs_live(house: House, nonce: str) -> bool:
@@ -133,17 +136,19 @@ def jobs_live(house: House, nonce: str) -> bool:
 def test_who_has_used_them_up_gives_the_backend_back_and_gets_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = add_user(house, "alice")
+    add_user(house, "alice")
     me = Person(house.url).enter("alice")
     nonce = gpu_job(house, me)
     supervisor, settings = house.daemon.parts.supervisor, house.daemon.parts.settings
     watch = Watch(settings, house.daemon.database, supervisor.release)
     with house.daemon.database.read() as connection:
-        (span,) = owners.spans(connection, user.user_id, 0.0)
-    midnight = span.since // 86400 * 86400 + 86400  # the day's limit begins anew there
-    watch.turn(min(span.since + 300, midnight - 1))
+        job = jobs.find(connection, nonce)
+    assert job is not None
+    began = job.started_at or 0.0
+    midnight = began // 86400 * 86400 + 86400  # the day's limit begins anew there
+    watch.turn(min(began + 300, midnight - 1))
     assert jobs_live(house, nonce), "five minutes of ten"
-    before = next(now for now in (span.since + 601, midnight + 601) if now % 86400 >= 601)
+    before = next(now for now in (began + 601, midnight + 601) if now % 86400 >= 601)
     watch.turn(before)
     wait_until(lambda: not jobs_live(house, nonce), "the backend is given back")
     noon = time.time() // 86400 * 86400 + 43200  # no test may care for the hour at which it runs

@@ -12,10 +12,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from sqlalchemy import delete, select
 
 from ligan.intervals import PROVIDER_KEYS_PAUSE
 from ligan.settings import AccountSettings
+from master_daemon.accounts.hint import Hints
 from master_daemon.state import users
+from master_daemon.state.schema import logins
 from tests.master_daemon.accounts.conftest import UNHURRIED
 from tests.master_daemon.accounts.person import Person, path_of
 from tests.master_daemon.accounts.provider_process import CLIENT, SECRET
@@ -65,6 +68,11 @@ class Site:
         """What the provider does from now on."""
         order = {"fault": fault, "claims": claims, "rotate": rotate}
         requests.post(f"{self.issuer}/test", json=order, timeout=20).raise_for_status()
+
+    def stored_tokens(self) -> list[str]:
+        """Of all logins that there are."""
+        with self.house.daemon.database.read() as connection:
+            return list(connection.execute(select(logins.c.id_token)).scalars())
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +285,63 @@ def test_a_provider_by_another_name(site: Site, me: Person) -> None:
     assert "calls itself otherwise" in answer.text
     site.tell()
     assert path_of(me.get("/login/start").headers["Location"]) == "/authorize"
+
+
+def test_who_logs_out_is_logged_out_at_the_provider_too(site: Site, me: Person) -> None:
+    """By the page's script, and by the form without one, which the page's policy must let go there."""
+    with site.house.daemon.database.write() as transaction:
+        transaction.connection.execute(delete(logins))
+    me.get(begin(me))
+    assert site.stored_tokens(), "kept, and encrypted"
+    assert all("." not in stored for stored in site.stored_tokens())
+    told = me.api("POST", "/account/logout").json()["location"]
+    assert told.startswith(f"{site.issuer}/logout?id_token_hint=")
+    assert came_back(told)
+    assert me.api("GET", "/session").status_code == 401
+    assert site.stored_tokens() == []
+    me.get(begin(me))
+    page = me.get("/logout")
+    assert f"form-action 'self' {site.issuer};" in page.headers["Content-Security-Policy"]
+    answer = me.submit("/logout", me.form("/logout"))
+    assert answer.status_code == 303
+    assert came_back(answer.headers["Location"])
+    assert me.api("GET", "/session").status_code == 401
+
+
+def came_back(address: str) -> bool:
+    """Does the provider accept it, and send the browser to the page that says so?"""
+    answer = requests.get(address, allow_redirects=False, timeout=20)
+    return answer.status_code == 302 and answer.headers["Location"] == "http://127.0.0.1:9/login?out"
+
+
+@pytest.mark.parametrize("fault", ["no logout", "discovery"])
+def test_without_the_providers_logout_the_login_here_ends_all_the_same(site: Site, me: Person, fault: str) -> None:
+    provider = site.house.daemon.parts.accounts.provider
+    assert provider is not None
+    me.get(begin(me))
+    site.tell(fault)
+    provider._known = None
+    page = me.get("/logout")
+    assert "form-action 'self';" in page.headers["Content-Security-Policy"]
+    answer = me.submit("/logout", me.form("/logout"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?out")
+    assert me.api("GET", "/session").status_code == 401
+    site.tell()
+    provider._known = None
+
+
+def test_a_site_may_keep_the_providers_login(site: Site, me: Person) -> None:
+    provider = site.house.daemon.parts.accounts.provider
+    assert provider is not None
+    me.get(begin(me))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provider, "_settings", provider._settings.model_copy(update={"logout_at_provider": False}))
+        assert me.api("POST", "/account/logout").json() == {"ok": True, "location": ""}
+
+
+def test_a_hint_is_readable_here_alone_and_short() -> None:
+    hints, others = Hints(b"a" * 32), Hints(b"b" * 32)
+    stored = hints.seal("a.b.c")
+    assert hints.open(stored) == "a.b.c"
+    assert others.open(stored) == hints.open(None) == ""
+    assert hints.seal("") is hints.seal("x" * 5000) is None

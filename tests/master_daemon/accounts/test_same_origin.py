@@ -6,7 +6,7 @@ import pytest
 
 from ligan.problem import Problem
 from master_daemon.accounts.network import Arrival
-from master_daemon.accounts.same_origin import check
+from master_daemon.accounts.same_origin import check, check_name
 from tests.master_daemon.accounts.heads import head
 
 HOST = "ligan.example.org"
@@ -76,3 +76,35 @@ def test_under_tls_the_origin_is_too() -> None:
 def test_a_request_without_a_host_has_no_origin() -> None:
     with pytest.raises(Problem):
         check(head("POST", "/", "", ("Origin", "https://")), Arrival("", False, False, ""), strict=True)
+
+
+def named(host: str, vouched: bool = False) -> bool:
+    try:
+        check_name(Arrival("127.0.0.1", False, vouched, host))
+    except Problem as problem:
+        return problem.slug != "cross-site-request"
+    return True
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:7022", "127.0.0.1:7022", "[::1]:7022", "LOCALHOST", "me.localhost:1", "laptop", ""]
+)
+def test_names_that_no_other_site_can_have(host: str) -> None:
+    assert named(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:7022",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example.",
+        "x@evil.example",
+        "[x",
+        "[::1].evil.example",
+    ],
+)
+def test_a_name_that_may_be_made_to_mean_this_machine_is_refused_but_from_a_proxy(host: str) -> None:
+    assert not named(host)
+    assert named(host, vouched=True)

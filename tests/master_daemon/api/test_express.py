@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -17,6 +18,7 @@ from ligan.web.http.head import RequestHead
 from ligan.wire.task import NewTask, TaskCreated
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
 from master_daemon.api.express import Express
+from master_daemon.tunnel.gateway import Gateway
 from tests.ligan.stub import wait_until
 from tests.master_daemon.running import House, Played
 
@@ -238,6 +240,59 @@ def test_reports_that_are_stale_or_speak_of_nothing(ways: Ways) -> None:
         assert one == other
         assert slug(one) == expected
     assert len(ways.expressed) == 3
+
+
+def put(ways: Ways, sha256: str, body: bytes, **headers: str) -> list[tuple[Any, ...]]:
+    """What a backend is told that sends an artifact, both ways."""
+    token = bearer(ways.backend.bootstrap.token.get_secret_value())
+    mine = {TOKEN_HEADER: token, JOB_HEADER: ways.backend.bootstrap.nonce, **headers}
+    urls = [f"{url}/cluster/v1/artifacts/{sha256}" for url in (ways.house.cluster_url, ways.flask)]
+    return [_told(requests.put(url, data=body, headers=mine, timeout=20)) for url in urls]
+
+
+def test_small_artifacts(ways: Ways, frontend: Played) -> None:
+    body, artifacts = b"a face", ways.house.daemon.parts.artifacts
+    sha256 = hashlib.sha256(body).hexdigest()
+    assert put(ways, sha256, body) == [(200, "application/json", None, '{"ok":true}')] * 2
+    assert artifacts.path(sha256).read_bytes() == body
+    stolen = {TOKEN_HEADER: bearer(frontend.bootstrap.token.get_secret_value())}
+    for named, headers, expected in (
+        ("0" * 64, {}, "malformed-request"),
+        (sha256, {TOKEN_HEADER: "Bearer x"}, "not-authorised"),
+        (sha256, stolen, "not-authorised"),
+    ):
+        one, other = put(ways, named, body, **headers)
+        assert one == other
+        assert slug(one) == expected
+    assert len(ways.expressed) == 4
+    large = bytes(SMALL + 1)
+    put(ways, hashlib.sha256(large).hexdigest(), large)
+    assert len(ways.expressed) == 4, "Flask has room for it"
+
+
+def test_an_image_needs_no_flask(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"a face"
+    sha256 = hashlib.sha256(body).hexdigest()
+    put(ways, sha256, body)
+    task_id = a_task(ways.house, ways.browser)
+    images = [{"sha256": sha256, "width": 9, "height": 9}]
+    ways.at(ways.house.cluster_url, "/cluster/v1/on-result", report(task_id, images=images))
+    done = ways.browser.get(f"{ways.house.url}/api/v1/tasks/{task_id}").json()
+    path = f"/api/v1/images/{done['result']['images'][0]['image_id']}"
+    with monkeypatch.context() as patched:
+        patched.setattr(Gateway, "_to_api", lambda *_: pytest.fail("it went to Flask"))
+        answer = ways.browser.get(ways.house.url + path, timeout=20)
+    assert (answer.status_code, answer.content) == (200, body)
+    through_flask = ways.browser.get(f"{ways.house.url}{path}?x=1", timeout=20)
+    assert through_flask.content == body
+    assert _same(answer.headers) == _same(through_flask.headers)
+    one, other = ways.page("GET", f"/api/v1/images/{new_id('i')}")
+    assert one == other
+    assert slug(one) == "unknown-image"
+
+
+def _same(headers: Any) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in ("date", "set-cookie")}
 
 
 def test_nobody_else_may_report(ways: Ways, frontend: Played) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 
 from ligan.identity import load_secret
 from ligan.settings import DaemonSettings, Settings
+from master_daemon.authority.file import open_authority, read_authority
 from master_daemon.backup.archive import BackupError
 from master_daemon.backup.restoring import restore
 from master_daemon.backup.saving import save
@@ -24,6 +25,7 @@ from master_daemon.state.database import Database
 from master_daemon.state.dialect import database_url, open_engine
 from master_daemon.state.schema import metadata
 from master_daemon.state.tenure import Tenure
+from master_daemon.state.version import VERSION
 from tests.master_daemon.running import house_in
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session
 
@@ -48,6 +50,7 @@ def state_dir(setting: str, tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     load_secret(folder / "secret")
+    open_authority(folder, NOW)
     Artifacts(folder / "artifacts").put(SHA256, PICTURE)
     (folder / "artifacts" / SHA256[:2] / "tmphalf").write_bytes(b"half")
     with Database(database_url(setting, folder)) as database:
@@ -78,6 +81,10 @@ def test_everything_is_there_again(setting: str, state_dir: Path, tmp_path: Path
     assert (saved.rows["sessions"], saved.rows["tasks"], saved.artifacts, restored.artifacts) == (1, 1, 1, 1)
     assert Artifacts(tmp_path / "new" / "artifacts").path(SHA256).read_bytes() == PICTURE
     assert load_secret(tmp_path / "new" / "secret") == load_secret(state_dir / "secret")
+    restored, saved = read_authority(tmp_path / "new"), read_authority(state_dir)
+    assert restored is not None
+    assert saved is not None
+    assert restored.pem == saved.pem, "jobs that run go on being believed"
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "new", "state"]
 
@@ -152,8 +159,8 @@ def change(path: Path) -> None:
 
 def of_another_version(path: Path) -> None:
     content = path.read_bytes()
-    assert b'"schema_version":3' in content
-    path.write_bytes(content.replace(b'"schema_version":3', b'"schema_version":9'))
+    assert b'"schema_version":%d' % VERSION in content
+    path.write_bytes(content.replace(b'"schema_version":%d' % VERSION, b'"schema_version":9'))
 
 
 def no_backup(path: Path) -> None:
@@ -166,7 +173,7 @@ def no_backup(path: Path) -> None:
     [
         (cut, "cut off|cannot be read"),
         (change, "has other bytes than its name says"),
-        (of_another_version, "tables have version 9; this LiGAN's have 3. Restore it with that LiGAN"),
+        (of_another_version, f"tables have version 9; this LiGAN's have {VERSION}. Restore it with that LiGAN"),
         (no_backup, "is no backup of LiGAN"),
         (lambda path: path.write_bytes(b"x" * 2000), "cannot be read"),
     ],

@@ -8,6 +8,7 @@ from pydantic import SecretStr, ValidationError
 from ligan.identity import derive
 from ligan.ids import new_id
 from ligan.wire.job import Bootstrap
+from master_daemon.authority.authority import Authority
 from master_daemon.observe.scrub import scrub
 from master_daemon.observe.session_tag import session_tag
 from master_daemon.tunnel.cookie import SessionCookie, set_cookie
@@ -48,6 +49,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsaWdhbiJ9.c2lnbmF0dXJl"
         (f"stdin was {BOOTSTRAP[:-40]}", TOKEN),
         (f"stdin was {BOOTSTRAP.partition('safetensors')[0]}", "weights_files"),
         (f"X-SLURM-USER-TOKEN: {JWT}", JWT),
+        (Authority.new(0).pem.decode(), "PRIVATE KEY"),
+        (Authority.new(0).pem.decode()[:-40].replace("\n", "\\n"), "PRIVATE KEY"),
         ("postgresql+psycopg://ligan:hunter2@db/ligan", "hunter2"),
         (f"[SQL: INSERT]\n[parameters: ('{KEY}', 'Alice [1]', '{{}}')]\n(Background", "Alice"),
     ],

@@ -103,7 +103,7 @@ class House:
         return self.find(job.nonce)
 
     def call_home(self, job: Job) -> None:
-        limit = self.launcher.site(job.role).time_limit
+        limit = self.launcher.site(job.role).time_limit - self.launcher.early_s(job.role)
         self.supervisor.change(
             job.nonce, lambda j: lifecycle.registered(j, "127.0.0.1", 9, None, limit, self.now), self.now
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
 from tests.ligan.stub import serving, stub_app, wait_until
 from tests.master_daemon.state.rows import NOOP, NOW, add_job, add_task, new_session
+
+_THREADS = 16
+"""Of a port, for requests."""
+_MANY = 20
+"""Backends that hang: more than there are threads."""
 
 
 class Backend:
@@ -144,6 +150,40 @@ def test_a_backend_that_hangs_holds_up_neither_the_caller_nor_a_new_task_of_anot
     backend.open.set()
     wait_until(lambda: unsent(database, delivery, stuck) == 0, "the task to arrive after all")
     assert backend.taken == [waiting]
+
+
+def test_many_backends_that_hang_leave_requests_their_threads(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    backend.open.clear()
+    stuck = [backend_at(database, server) for _ in range(_MANY)]
+    parcels = [placed(database, delivery, job.seat) for job in stuck]
+    with ThreadPoolExecutor(_THREADS) as requests:
+        for each in parcels:
+            requests.submit(delivery.deliver_each, each)
+        other = Backend()
+        with serving(other.app) as elsewhere:
+            job = backend_at(database, elsewhere)
+            mine = placed(database, delivery, job.seat)
+            requests.submit(delivery.deliver_each, mine).result(8)
+            wait_until(lambda: other.taken, "a task of a backend that is well", 8)
+        backend.open.set()
+
+
+def test_a_round_waits_for_no_backend_that_hangs(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    backend.open.clear()
+    for _ in range(3):
+        stuck = backend_at(database, server)
+        add_task(database, stuck.seat, stuck)
+    other = Backend()
+    with serving(other.app) as elsewhere:
+        job = backend_at(database, elsewhere)
+        sent = add_task(database, job.seat, job)
+        delivery.deliver_all(NOW)
+        wait_until(lambda: other.taken == [sent], "a task of a backend that is well", 8)
+    backend.open.set()
 
 
 @pytest.mark.parametrize("state", [JobState.PENDING, JobState.STARTING, JobState.ENDED])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ligan.intervals import FRONTEND_DRAIN, RESTART_PAUSES
+from ligan.intervals import ENDS_AT_TOLERANCE, FRONTEND_DRAIN, RESTART_PAUSES
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
 from master_daemon.state.jobs import Job
@@ -136,6 +136,25 @@ def test_the_head_start_is_learnt(build: Build) -> None:
     house.wait(3600, lambda: asked.append(house.now) if len(house.live(key)) == 2 else None, step=5)
     head_start = first.ends_at - asked[0]
     assert 300 + 30 < head_start < 300 + 30 + 60
+
+
+@pytest.mark.parametrize(("manager", "early"), [("slurm_cli", 180), ("local", 0)])
+def test_a_job_that_is_told_early_is_succeeded_early(build: Build, manager: str, early: float) -> None:
+    """`signal`: Slurm's word comes so many seconds before the limit, or a minute earlier; only Slurm says it."""
+    house = build(backend={"time_limit": 3600, "signal": "TERM@120"}, daemon={"resource_manager": manager})
+    key, first = house.ready_backend(present=True)
+    began = first.started_at or 0.0
+    assert first.ends_at == pytest.approx(began + 3600 - early, abs=ENDS_AT_TOLERANCE)
+    house.wait(60)
+    assert house.find(first.nonce).ends_at == pytest.approx(began + 3600 - early, abs=ENDS_AT_TOLERANCE)
+    house.wait(3600 - early - 60 - 30, step=5)
+    assert len(house.live(key)) == 2, "the successor was asked for before the word comes"
+
+
+def test_a_short_job_keeps_half_of_its_time(build: Build) -> None:
+    house = build(backend={"time_limit": 100, "signal": "TERM@20"}, daemon={"resource_manager": "slurm_cli"})
+    assert house.launcher.early_s("backend") == 50
+    assert house.launcher.early_s("frontend") == 0
 
 
 def test_an_operator_has_a_job_relieved_without_a_gap(house: House) -> None:

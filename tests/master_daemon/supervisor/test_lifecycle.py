@@ -150,6 +150,17 @@ def test_the_time_limit_does_not_tremble() -> None:
     assert step(job, listed(P.RUNNING, remaining_s=7200), NOW + 5).job.ends_at == NOW + 7205
 
 
+def test_what_a_signal_takes_is_not_counted_on() -> None:
+    def seen(job: Job, remaining_s: float, now: float) -> float | None:
+        return lifecycle.step(
+            job, Sighting(listed(P.RUNNING, remaining_s=remaining_s), now, early_s=120), now
+        ).job.ends_at
+
+    assert seen(job_in(S.PENDING), 3600, NOW) == NOW + 3480
+    assert seen(job_in(S.READY, ends_at=NOW + 3480), 3600, NOW) == NOW + 3480
+    assert seen(job_in(S.READY, ends_at=NOW + 3480), 1800, NOW) == NOW + 1680
+
+
 def test_registration_and_readiness() -> None:
     job = lifecycle.registered(job_in(S.PENDING), "gpu-1", 4242, "77", 3600, NOW + 5)
     assert (job.state, job.url, job.started_at, job.heard_at) == (S.STARTING, "http://gpu-1:4242", NOW + 5, NOW + 5)

@@ -18,8 +18,8 @@ WHY = "It is of an older LiGAN"
 @pytest.fixture
 def newer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next daemon is of a LiGAN that does not understand this one's jobs."""
-    monkeypatch.setattr(protocol, "PROTOCOL", 2)
-    monkeypatch.setattr(protocol, "OLDEST_PROTOCOL", 2)
+    monkeypatch.setattr(protocol, "PROTOCOL", 3)
+    monkeypatch.setattr(protocol, "OLDEST_PROTOCOL", 3)
 
 
 def test_a_jobs_protocol_is_remembered(house: House) -> None:
@@ -42,7 +42,7 @@ def test_what_runs_goes_and_its_tasks_move_at_once(house: House, request: pytest
     assert ended.reason.startswith(WHY)
     new = house.job(key)
     assert (new.generation, new.failures) == (2, 0)
-    come_up(house, new, 2)
+    come_up(house, new, protocol.PROTOCOL)
     house.tick()
     assert house.find(new.nonce).live
     assert house.holder(running) == (new.nonce, 2)

@@ -1,0 +1,19 @@
+"""Memory that is free goes back to the system, in servers with many threads. mallopt(3)."""
+
+from __future__ import annotations
+
+import ctypes
+
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""Their numbers in glibc's <malloc.h>."""
+_LARGE = 128 * 1024
+"""Bytes from which memory is the system's own, and goes back when it is freed: uploads, photos. Glibc begins with the
+same number, but raises it up to 32 MiB by what it sees freed."""
+_ARENAS = 2
+"""Heaps that threads share; of eight for each core, as by default, every one keeps what its threads needed most."""
+
+
+def give_back_what_is_free() -> bool:
+    """To be called before threads begin. Whether the C library can do it: musl's cannot, and has no need to."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and bool(mallopt(_MMAP_THRESHOLD, _LARGE) and mallopt(_ARENA_MAX, _ARENAS))

@@ -1,0 +1,147 @@
+"""The working folder as a tar.gz that is the same for the same files, whoever packs it and when."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import IO
+
+from ligan.wire.trial import MAX_PIECE, Content
+
+IGNORE = ".liganignore"
+_NEVER = (".git", "ligan-out")
+"""At the top: the repository itself, and what came back from earlier trials."""
+
+
+class FolderTooLargeError(Exception):
+    """The text says what to do."""
+
+
+@dataclass
+class Packed:
+    """A packed folder, in a file without a name."""
+
+    file: IO[bytes]
+    files: int = 0
+    left_out: list[str] = field(default_factory=list)
+    """Files that are not sent, and why."""
+
+    def content(self) -> Content:
+        """Its size and pieces."""
+        hashes = [hashlib.sha256(body).hexdigest() for body in self._bodies()]
+        return Content(size=self.file.seek(0, os.SEEK_END), pieces=hashes)
+
+    def piece(self, number: int) -> bytes:
+        self.file.seek(number * MAX_PIECE)
+        return self.file.read(MAX_PIECE)
+
+    def _bodies(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        while body := self.file.read(MAX_PIECE):
+            yield body
+
+
+@contextmanager
+def packing(folder: Path, most: int) -> Iterator[Packed]:
+    """Files that git knows or does not ignore; all files where there is no git; none that `.liganignore` names.
+
+    Raises FolderTooLargeError above `most` bytes, OSError for a file that cannot be read.
+    """
+    with tempfile.TemporaryFile() as file:
+        packed = Packed(file)
+        _pack(folder, most, packed)
+        yield packed
+
+
+def _pack(folder: Path, most: int, packed: Packed) -> None:
+    plain = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed.file, mtime=0)
+    with plain, tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in chosen(folder):
+            _add(tar, folder, name, packed)
+            if packed.file.tell() > most:
+                detail = f"The working folder has more than {most >> 20} MiB as tar.gz. Put large files"
+                raise FolderTooLargeError(f"{detail} into {IGNORE}, or submit from a smaller folder with --folder.")
+
+
+def chosen(folder: Path) -> list[str]:
+    """Names of the files below the folder that are sent, in order."""
+    ignored = _patterns(folder)
+    found = _of_git(folder)
+    names = _all(folder) if found is None else found
+    return sorted({name for name in names if _top(name) not in _NEVER and not _is_ignored(name, ignored)})
+
+
+def _add(tar: tarfile.TarFile, folder: Path, name: str, packed: Packed) -> None:
+    path = folder / name
+    try:
+        found = path.lstat()
+    except FileNotFoundError:  # git knows it, but it is deleted
+        return
+    why = _unfit(folder, path, found.st_mode)
+    if why:
+        packed.left_out.append(f"{name}: {why}")
+        return
+    member = tarfile.TarInfo(name)
+    member.mode = stat.S_IMODE(found.st_mode) & 0o777
+    packed.files += 1
+    if stat.S_ISLNK(found.st_mode):
+        member.type, member.linkname = tarfile.SYMTYPE, str(path.readlink())
+        tar.addfile(member)
+        return
+    with path.open("rb") as file:
+        member.size = os.fstat(file.fileno()).st_size
+        tar.addfile(member, file)
+
+
+def _unfit(folder: Path, path: Path, mode: int) -> str:
+    """Why a file is not sent; empty when it is."""
+    if stat.S_ISLNK(mode):
+        target = Path(os.path.normpath(path.parent / path.readlink()))
+        inside = not path.readlink().is_absolute() and target.is_relative_to(folder)
+        return "" if inside else "a link that leads out of the folder"
+    return "" if stat.S_ISREG(mode) else "no regular file"
+
+
+def _of_git(folder: Path) -> list[str] | None:
+    """What git tracks, or would; None outside of a repository, or where there is no git."""
+    argv = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    try:
+        done = subprocess.run(argv, cwd=folder, capture_output=True)
+    except OSError:
+        return None
+    return None if done.returncode else [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+def _all(folder: Path) -> Iterator[str]:
+    for where, _, names in os.walk(folder):
+        yield from (str(Path(where, name).relative_to(folder)) for name in names)
+
+
+def _patterns(folder: Path) -> Sequence[str]:
+    try:
+        lines = (folder / IGNORE).read_text().splitlines()
+    except FileNotFoundError:
+        return ()
+    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
+    """A pattern (fnmatch) is of a path or of any name in it; one that begins with / is of a path from the top."""
+    parts = name.split("/")
+    paths = ["/".join(parts[: length + 1]) for length in range(len(parts))]
+    plain = any(fnmatch(one, pattern) for pattern in patterns for one in (*parts, *paths))
+    return plain or any(fnmatch(f"/{path}", pattern) for pattern in patterns for path in paths)
+
+
+def _top(name: str) -> str:
+    return name.partition("/")[0]

@@ -1,0 +1,70 @@
+"""`ligan logs [-f] JOB`: what a test job printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ligan.problem import Problem
+from master_daemon.developer_command import exits
+from master_daemon.developer_command.interrupts import Interrupts
+from master_daemon.developer_command.server import NoServerError, Server, add_server_arguments, open_server
+from master_daemon.developer_command.showing import LeftError, Showing
+from master_daemon.developer_command.words import Json, Plain, Teller
+
+_DESCRIPTION = """Show what a test job has printed so far; with -f also what comes, until it is over. Its output goes to
+standard output, byte for byte; what is said of the job itself to standard error."""
+_EPILOG = f"""examples:
+  ligan logs j-0123456789abcdefghjkmn            so far
+  ligan logs -f j-0123456789abcdefghjkmn         to its end; Ctrl-C leaves, the job goes on
+  ligan logs -f --json JOB | jq -r 'select(.event == "log").text'
+
+`ligan jobs --mine` lists your test jobs.
+
+Exit status: 0 shown. With -f that of `ligan submit`: {exits.TEXT.removeprefix("Exit status: ")}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `ligan logs`."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("job", metavar="JOB", help="its ID, j-...")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until it is over")
+    parser.add_argument("--json", action="store_true", help="print an object a line for each event")
+    add_server_arguments(parser)
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """show what a test job printed
+
+    Exit codes: see `exits`.
+    """
+    interrupts, teller = Interrupts(), Json() if arguments.json else Plain()
+    try:
+        server = open_server(arguments)
+        return _follow(server, arguments.job, interrupts, teller) if arguments.follow else _show(server, arguments)
+    except LeftError as left:
+        return left.code
+    except NoServerError as error:
+        print(f"ligan logs: {error}", file=sys.stderr)
+    except Problem as problem:
+        print(f"ligan logs: {problem.document.detail}", file=sys.stderr)
+    return exits.NOT_SUBMITTED
+
+
+def _follow(server: Server, trial_id: str, interrupts: Interrupts, teller: Teller) -> int:
+    trial = Showing(server, trial_id, teller).to_the_end(interrupts, cancels=False)
+    teller.end(trial)
+    return exits.code_of(trial)
+
+
+def _show(server: Server, arguments: argparse.Namespace) -> int:
+    offset = 0
+    while part := server.log(arguments.job, offset):
+        if arguments.json:
+            Json().text(part, offset + len(part))
+        else:
+            sys.stdout.buffer.write(part)
+        offset += len(part)
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,74 @@
+"""Follow a trial to its end and fetch what it sent back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ligan.problem import Problem
+from ligan.wire.trial import LogPart, Trial
+from master_daemon.developer_command import results
+from master_daemon.developer_command.exits import CANCELLED
+from master_daemon.developer_command.following import Following
+from master_daemon.developer_command.interrupts import Interrupts
+from master_daemon.developer_command.server import Server
+from master_daemon.developer_command.words import Teller
+
+
+class LeftError(Exception):
+    """The person has gone before the end."""
+
+    code = CANCELLED
+
+
+class Showing:
+    """One trial, told by `teller`."""
+
+    def __init__(self, server: Server, trial_id: str, teller: Teller) -> None:
+        self._server = server
+        self._trial_id = trial_id
+        self._teller = teller
+        self._following = Following(server, trial_id, teller.note)
+
+    def to_the_end(self, interrupts: Interrupts, cancels: bool) -> Trial:
+        """Its output until it is over. Ctrl-C leaves, but where it `cancels`: then the second one does.
+
+        Raises LeftError, and Problem as `Following.events`.
+        """
+        if interrupts.count:  # before there was anything to follow
+            self._interrupted(cancels, interrupts.count)
+        while True:
+            try:
+                with interrupts.raised():
+                    return self._follow()
+            except KeyboardInterrupt:
+                self._interrupted(cancels, interrupts.count)
+
+    def _follow(self) -> Trial:
+        for told in self._following.events():
+            if isinstance(told, LogPart):
+                self._teller.part(told)
+            else:
+                self._teller.trial(told, time.time())
+        trial = self._following.trial
+        assert trial is not None  # noqa: S101 (the events end with it)
+        return trial
+
+    def _interrupted(self, cancels: bool, count: int) -> None:
+        if not cancels or count > 1:
+            self._teller.note(f"Left. `ligan logs -f {self._trial_id}` goes on.")
+            raise LeftError
+        self._teller.note("Cancelling; waiting for its end. Ctrl-C again leaves.")
+        try:
+            self._server.cancel(self._trial_id)
+        except Problem as problem:
+            self._teller.note(f"{problem.document.detail} It is not cancelled yet: `ligan cancel {self._trial_id}`.")
+
+    def fetch(self, folder: Path) -> None:
+        """Write what came back below `folder`. Raises Problem."""
+        sent = self._server.files(self._trial_id)
+        for file in sent.files:
+            body = self._server.content(self._trial_id, file.path)
+            self._teller.written(results.write(folder, file, body))
+        for one in sent.left_out:
+            self._teller.note(f"Not sent back: {one}")

@@ -1,0 +1,34 @@
+"""Memory that is free goes back to the system."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_SCRIPT = """
+import sys
+import psutil
+from ligan.memory import give_back_what_is_free
+if sys.argv[1] == "yes" and not give_back_what_is_free():
+    sys.exit("not here")
+del_first = bytearray(b"x" * 1_000_000)
+del del_first  # from here on glibc takes that much for small
+before = psutil.Process().memory_info().rss
+many = [b"x" * 900_000 for _ in range(100)]
+many[:-1] = []  # the last one lies on top of the heap
+print((psutil.Process().memory_info().rss - before) // 1_000_000)
+"""
+
+
+def left_mb(wanted: str) -> int:
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, wanted], capture_output=True, text=True, timeout=60)
+    if "not here" in done.stderr:
+        pytest.skip("this C library has no mallopt(3)")
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_buffers_do_not_stay() -> None:
+    assert left_mb("yes") < 10 < left_mb("no")

@@ -1,0 +1,113 @@
+"""What is packed of a working folder: the same bytes for the same files, and nothing that was not meant."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ligan.trial.folder import unpack
+from ligan.wire.trial import Content
+from master_daemon.developer_command.folder import FolderTooLargeError, chosen, packing
+
+MOST = 1 << 24
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    for name in ("a.py", "data/b.csv", "data/deep/c.log", "ligan-out/j-1/old", "venv/lib/x.py"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(name)
+    return work
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+
+
+def names(folder: Path) -> list[str]:
+    with packing(folder, MOST) as packed:
+        packed.file.seek(0)
+        with tarfile.open(fileobj=packed.file, mode="r:gz") as tar:
+            return tar.getnames()
+
+
+def content(folder: Path) -> Content:
+    with packing(folder, MOST) as packed:
+        return packed.content()
+
+
+def test_all_files_where_there_is_no_git(folder: Path) -> None:
+    assert chosen(folder) == ["a.py", "data/b.csv", "data/deep/c.log", "venv/lib/x.py"]
+
+
+def test_what_git_tracks_or_does_not_ignore(folder: Path) -> None:
+    (folder / ".gitignore").write_text("venv\n*.log\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-f", "data/deep/c.log", "a.py")
+    assert chosen(folder) == [".gitignore", "a.py", "data/b.csv", "data/deep/c.log"]
+    assert chosen(folder / "data") == ["b.csv", "deep/c.log"]
+    (folder / "a.py").unlink()
+    assert names(folder) == [".gitignore", "data/b.csv", "data/deep/c.log"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        ("# nothing\n\n", ["a.py", "data/b.csv", "data/deep/c.log", "venv/lib/x.py"]),
+        ("venv/\n*.log\n", ["a.py", "data/b.csv"]),
+        ("/data\n", ["a.py", "venv/lib/x.py"]),
+        ("data/deep\n/lib\n", ["a.py", "data/b.csv", "venv/lib/x.py"]),
+    ],
+)
+def test_liganignore(folder: Path, patterns: str, left: list[str]) -> None:
+    (folder / ".liganignore").write_text(patterns)
+    assert chosen(folder) == [".liganignore", *left]
+
+
+def test_the_same_files_are_the_same_bytes(folder: Path) -> None:
+    first = content(folder)
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+    assert content(folder) == first
+    (folder / "a.py").write_text("changed")
+    assert content(folder) != first
+
+
+def test_pieces_together_are_the_whole(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("master_daemon.developer_command.folder.MAX_PIECE", 50)
+    (folder / "a.py").chmod(0o755)
+    (folder / "link").symlink_to("data/b.csv")
+    with packing(folder, MOST) as packed:
+        count = len(packed.content().pieces)
+        (tmp_path / "whole").write_bytes(b"".join(packed.piece(number) for number in range(count)))
+    assert count > 2
+    (tmp_path / "copy").mkdir()
+    with (tmp_path / "whole").open("rb") as file:
+        unpack(file, tmp_path / "copy")
+    assert (tmp_path / "copy" / "link").read_text() == "data/b.csv"
+    assert os.access(tmp_path / "copy" / "a.py", os.X_OK)
+
+
+def test_links_out_and_pipes_stay_here(folder: Path) -> None:
+    (folder / "out").symlink_to("/etc/passwd")
+    (folder / "up").symlink_to("../elsewhere")
+    os.mkfifo(folder / "pipe")
+    with packing(folder, MOST) as packed:
+        left_out, files = packed.left_out, packed.files
+    assert left_out == [
+        "out: a link that leads out of the folder",
+        "pipe: no regular file",
+        "up: a link that leads out of the folder",
+    ]
+    assert files == 4
+
+
+def test_a_large_folder_is_refused_with_advice(folder: Path) -> None:
+    (folder / "noise").write_bytes(os.urandom(1 << 20))
+    with pytest.raises(FolderTooLargeError, match="liganignore"), packing(folder, 1 << 19):
+        pass

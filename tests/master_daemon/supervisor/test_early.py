@@ -1,0 +1,220 @@
+"""Orders that leave before their task is durable: nothing that comes of them counts before that, or without it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from ligan.problem import Problem
+from ligan.web.serving import Server
+from ligan.wire.image import ImageRef, Origin
+from ligan.wire.job import ReportedResult
+from master_daemon.state import reports, tasks
+from master_daemon.state.database import Database
+from master_daemon.state.jobs import Job
+from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.early import Early
+from tests.ligan.stub import wait_until
+from tests.master_daemon.state.rows import NOOP, NOW, add_task
+from tests.master_daemon.state.test_durability import failing_commit
+from tests.master_daemon.supervisor.test_delivery import (
+    Backend,
+    backend,
+    backend_at,
+    database,
+    delivery,
+    server,
+    unsent,
+)
+
+ROOT = Path(__file__).parents[3]
+__all__ = ["backend", "database", "delivery", "server"]
+
+
+@pytest.fixture
+def job(database: Database, delivery: Delivery, backend: Backend, server: Server) -> Job:
+    """A backend to which there is a kept connection."""
+    made = backend_at(database, server)
+    with database.write() as transaction:
+        done = tasks.add(transaction, made.seat, NOOP, {}, [], NOW)
+        delivery.place(transaction, NOW, made.seat)
+    with database.write() as transaction:
+        reports.finish(transaction, made, ReportedResult(task_id=done, attempt=1), NOW)
+    wait_until(lambda: backend.taken == [done], "the first task")
+    backend.taken.clear()
+    return made
+
+
+@contextmanager
+def storing(database: Database, delivery: Delivery, job: Job, *refs: ImageRef) -> Iterator[tuple[Early, str]]:
+    """A task's transaction up to its commit, its order sent if it can be."""
+    with Early(delivery) as early, database.write() as transaction:
+        task_id = tasks.add(transaction, job.seat, NOOP, {}, list(refs), NOW)
+        early.send(delivery.assign(transaction, NOW, job.seat))
+        yield early, task_id
+
+
+def finish(database: Database, job: Job, task_id: str) -> None:
+    with database.write() as transaction:
+        reports.finish(transaction, job, ReportedResult(task_id=task_id, attempt=1), NOW)
+
+
+def known(database: Database, job: Job) -> set[str]:
+    with database.read() as connection:
+        return {task.task_id for task in tasks.of_session(connection, job.seat)}
+
+
+def test_an_order_leaves_before_its_task_is_stored_and_is_confirmed_after(
+    database: Database, delivery: Delivery, backend: Backend, job: Job
+) -> None:
+    with storing(database, delivery, job) as (early, task_id):
+        wait_until(lambda: backend.taken == [task_id], "the order")
+        assert task_id not in known(database, job)
+    early.finish()
+    assert unsent(database, delivery, job) == 0
+    finish(database, job, task_id)
+    delivery.deliver(job.nonce)
+    assert backend.taken == [task_id], "once"
+
+
+def test_a_task_whose_commit_fails_is_nobodys_and_the_next_one_is_delivered(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_commit(database, monkeypatch, commits=False)
+    with pytest.raises(DBAPIError), storing(database, delivery, job) as (_, lost):
+        wait_until(lambda: backend.taken == [lost], "the order")
+    assert lost not in known(database, job)
+    with pytest.raises(Problem, match="stale-report"):
+        finish(database, job, lost)
+    with storing(database, delivery, job) as (early, task_id):
+        pass
+    early.finish()
+    assert backend.taken == [lost, task_id]
+
+
+_KILLED = """
+import os, signal, sys
+from contextlib import suppress
+from ligan.problem import Problem
+from ligan.settings import Settings
+from master_daemon.state import jobs, tasks
+from master_daemon.state.database import Database
+from master_daemon.supervisor.delivery import Delivery
+from master_daemon.supervisor.early import Early
+from master_daemon.supervisor.launch import Launcher
+from master_daemon.supervisor.lines import Lines
+from ligan.wire.job import Done
+from tests.master_daemon.state.rows import NOOP, NOW
+database = Database(sys.argv[1])
+delivery = Delivery(database, Lines(Launcher(Settings(), b"s" * 32, "http://127.0.0.1:1")), Settings(), lambda: NOW)
+with database.read() as connection:
+    job = jobs.find(connection, sys.argv[2])
+with suppress(Problem):
+    delivery.lines.to(job).get("/nothing", Done)  # a connection, to be kept
+with Early(delivery) as early, database.write() as transaction:
+    print(tasks.add(transaction, job.seat, NOOP, {}, [], NOW))
+    early.send(delivery.assign(transaction, NOW, job.seat))
+    assert early._sent
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_daemon_killed_between_order_and_commit_has_promised_nothing(
+    database: Database, delivery: Delivery, backend: Backend, job: Job
+) -> None:
+    argv = [sys.executable, "-c", _KILLED, str(database.engine.url), job.nonce]
+    died = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    lost = died.stdout.strip()
+    wait_until(lambda: backend.taken == [lost], "the order")
+    assert lost not in known(database, job)
+    with pytest.raises(Problem, match="stale-report"):
+        finish(database, job, lost)
+    delivery.deliver_all(NOW)
+    later = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    assert backend.taken == [lost, later]
+
+
+def test_a_commit_that_happened_without_an_answer_gives_its_task_a_result(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_commit(database, monkeypatch, commits=True)
+    with pytest.raises(DBAPIError), storing(database, delivery, job) as (_, task_id):
+        pass
+    assert task_id in known(database, job)
+    finish(database, job, task_id)
+
+
+def test_a_request_that_fails_before_its_commit_leaves_nothing_behind(
+    database: Database, delivery: Delivery, backend: Backend, job: Job
+) -> None:
+    with pytest.raises(ZeroDivisionError), storing(database, delivery, job):
+        raise ZeroDivisionError
+    later = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    assert backend.taken[-1] == later
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_what_cannot_leave_at_once_leaves_after_the_commit(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, hangs: bool
+) -> None:
+    """Another thread is at the backend; or there is no kept connection."""
+    turn = delivery._turn(job.nonce)
+    if hangs:
+        assert turn.acquire(blocking=False)
+    else:
+        delivery.lines.to(job).close()
+    with storing(database, delivery, job) as (early, task_id):
+        assert early._sent == []
+    if hangs:
+        turn.release()
+    early.finish()
+    assert backend.taken == [task_id]
+
+
+def test_a_task_with_a_photo_leaves_after_the_commit(
+    database: Database, delivery: Delivery, backend: Backend, job: Job
+) -> None:
+    """Its backend asks for the photo at once, and is given it only for a task that is known."""
+    photo = ImageRef(image_id="i-" + "0" * 22, sha256="0" * 64, origin=Origin.UPLOAD)
+    with storing(database, delivery, job, photo) as (early, task_id):
+        assert early._sent == []
+    early.finish()
+    assert backend.taken == [task_id]
+
+
+def test_who_comes_meanwhile_leaves_its_task_to_who_is_there(
+    database: Database, delivery: Delivery, backend: Backend, job: Job
+) -> None:
+    with storing(database, delivery, job) as (early, first):
+        pass
+    second = add_task(database, job.seat, job)
+    delivery.deliver(job.nonce)
+    early.finish()
+    assert backend.taken == [first, second]
+
+
+def test_a_backend_that_ends_meanwhile_is_sent_the_order_again_by_a_later_turn(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, server: Server
+) -> None:
+    silent: list[Any] = []
+    delivery.on_silence = lambda: silent.append(1)
+    backend.open.clear()
+    with storing(database, delivery, job) as (early, _):
+        assert backend.asked.wait(20)
+    backend.full = True
+    backend.open.set()
+    early.finish()
+    assert silent
+    assert unsent(database, delivery, job) == 1
