@@ -178,6 +178,9 @@ class TrialSettings(JobSettings):
     folder_mb: int = Field(64, ge=1, description="Largest working folder, as tar.gz, in MiB")
     log_mb: int = Field(16, ge=1, description="So much of a test job's output is kept, in MiB")
     return_mb: int = Field(256, ge=0, description="So much may a test job send back, in MiB")
+    uncontained: bool = Field(
+        False, description="Developers' commands may run without a container, and so as the account that LiGAN runs as"
+    )
 
 
 class ContainerSettings(_Section):

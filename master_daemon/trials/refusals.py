@@ -13,6 +13,10 @@ _INDEX = re.compile(r"SLURM_ARRAY_[A-Z_]+")
 _ARRAY = "Job arrays are not taken: one test job is one command. Submit it once for each value"
 _INSTEAD = ", for example `for i in 1 2 3; do ligan submit --detach -- COMMAND $i; done`, or loop within the command."
 _NODES = "A test job runs on one node. Ask for more GPUs of it with --gpus, or use the cluster's own sbatch."
+_UNCONTAINED = (
+    "Without a container the command would run as the account that LiGAN runs as, with all that this account may read. "
+    "An operator can have test jobs run in one (section [container]), or allow this ([trials] uncontained = true)."
+)
 
 
 def check_shape(order: NewTrial) -> None:
@@ -24,6 +28,13 @@ def check_shape(order: NewTrial) -> None:
         raise Problem("job-refused", f"The command uses {index[0]}. {_ARRAY}{_INSTEAD}")
     if order.nodes > 1:
         raise Problem("job-refused", _NODES)
+
+
+def check_trust(settings: Settings, operator: bool) -> None:
+    """Raises Problem `job-refused` where a developer's command could read what is the daemon's own, its keys too."""
+    contained = settings.container.runtime != "none"
+    if not (operator or contained or settings.trials.uncontained):
+        raise Problem("job-refused", _UNCONTAINED)
 
 
 def check_size(order: NewTrial, settings: Settings) -> None:

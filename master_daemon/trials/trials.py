@@ -109,6 +109,7 @@ class Trials:
         """
         refusals.check_shape(order)
         refusals.check_size(order, self._settings)
+        refusals.check_trust(self._settings, owner.sees_all)
         with self._database.write() as transaction:
             trial_id = trials.requested(transaction.connection, owner.user, order.request_id)
             if trial_id is None:

@@ -19,7 +19,7 @@ import requests
 from flask import Flask, Response, request, stream_with_context
 
 from ligan.job import Home, daemon_line, server_tls
-from ligan.settings import AccountSettings, DaemonSettings, LimitSettings, Settings
+from ligan.settings import AccountSettings, DaemonSettings, LimitSettings, Settings, TrialSettings
 from ligan.tls.setting import TlsSettings
 from ligan.web.app import make_app, reply
 from ligan.web.aside import Aside
@@ -37,6 +37,7 @@ from master_daemon.state.jobs import Job
 from tests.ligan.stub import wait_until
 
 _NO_ACCOUNTS, _LIMITS, _NO_TLS = AccountSettings(), LimitSettings(), TlsSettings()
+_TRIALS = TrialSettings()
 
 
 class SecureServer(Aside):
@@ -75,6 +76,7 @@ class House:
         accounts: AccountSettings = _NO_ACCOUNTS,
         limits: LimitSettings = _LIMITS,
         tls: TlsSettings = _NO_TLS,
+        trials: TrialSettings = _TRIALS,
         manager: FakeManager | None = None,
         **daemon: Any,
     ) -> None:
@@ -84,7 +86,8 @@ class House:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         daemon = {"port": 0, "max_backends": 1000, **daemon}  # a module's tests share a house
-        settings = Settings(daemon=DaemonSettings(**daemon), accounts=accounts, limits=limits, tls=tls)
+        sections = {"accounts": accounts, "limits": limits, "tls": tls, "trials": trials}
+        settings = Settings(daemon=DaemonSettings(**daemon), **sections)
         self.daemon = Daemon(settings, state_dir, self.manager)
         self._wait(self.daemon.start())
         self._servers: list[Served] = []

@@ -10,20 +10,24 @@ import pytest
 
 from ligan.ids import new_id
 from ligan.problem import Problem
-from ligan.settings import AccountSettings, LimitSettings
+from ligan.settings import AccountSettings, ContainerSettings, LimitSettings, Settings, TrialSettings
 from ligan.wire.account import AccountRole
 from ligan.wire.trial import NewTrial
 from master_daemon.developer_command.server import Server
 from master_daemon.state import jobs, tokens
+from master_daemon.trials import refusals
 from tests.master_daemon.accounts.person import Person, add_user
 from tests.master_daemon.running import House, house_in
+
+_UNCONTAINED = TrialSettings(uncontained=True)
+_CONTAINER = ContainerSettings(runtime="apptainer", backend="/images/backend.sif")
 
 
 @pytest.fixture(scope="module")
 def house(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     limits = LimitSettings(test_jobs=2, gpu_minutes_per_day=30)
     folder = tmp_path_factory.mktemp("developers")
-    with house_in(folder, accounts=AccountSettings(mode="local"), limits=limits) as running:
+    with house_in(folder, accounts=AccountSettings(mode="local"), limits=limits, trials=_UNCONTAINED) as running:
         running.frontend()
         for name, role in (("user", AccountRole.USER), ("op", AccountRole.OPERATOR)):
             add_user(running, name, role)
@@ -102,3 +106,11 @@ def test_gpu_minutes_are_shared_with_sessions(house: House) -> None:
         pytest.skip("the day has just begun")
     fay.cancel(trial_id)
     assert slug(fay) == "gpu-time-used-up"
+
+
+def test_a_developers_command_does_not_run_as_the_daemons_own_account_unless_that_is_allowed() -> None:
+    with pytest.raises(Problem, match="uncontained"):
+        refusals.check_trust(Settings(), operator=False)
+    refusals.check_trust(Settings(), operator=True)
+    refusals.check_trust(Settings(trials=_UNCONTAINED), operator=False)
+    refusals.check_trust(Settings(container=_CONTAINER), operator=False)
