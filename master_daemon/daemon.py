@@ -5,96 +5,51 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
-import socket
-import sys
 import threading
 import time
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import uvloop
 
-from ligan import __version__
-from ligan.doorbell import BACKLOG
-from ligan.identity import load_secret
 from ligan.intervals import (
     COMMAND_TIMEOUT,
     LEASE_RENEWAL,
     LOOK_CERTIFICATE,
-    MAX_BODY,
     NOTE_LOGINS,
     SWEEP,
     WATCH_ALLOWANCE,
 )
 from ligan.settings import Settings
-from ligan.web.app import OpenAPI, make_app
 from ligan.web.front import Front
 from ligan.web.http.server import HttpServer
 from master_daemon import daemon_file
-from master_daemon.accounts.accounts import OPEN, Accounts
+from master_daemon.accounts.accounts import OPEN
 from master_daemon.accounts.accounts import check as check_accounts
 from master_daemon.accounts.watch import Watch
-from master_daemon.api.accounts import account_api
-from master_daemon.api.admin import admin_api
-from master_daemon.api.artifacts import artifacts_api
-from master_daemon.api.documents import documents
+from master_daemon.api.api import fill, listen_for_jobs
 from master_daemon.api.express import Express
-from master_daemon.api.failures import answer_storage_problems
-from master_daemon.api.frontend import frontend_api
-from master_daemon.api.job_results import job_results_api
-from master_daemon.api.jobs import jobs_api
-from master_daemon.api.life import life_api
-from master_daemon.api.login import login_pages
-from master_daemon.api.metrics import metrics_page
-from master_daemon.api.notices import notices_api
-from master_daemon.api.operator import operator_page
 from master_daemon.api.operator_token import write_operator_token
-from master_daemon.api.public import public_api
-from master_daemon.api.reports import reports_api
-from master_daemon.api.tasks import tasks_api
-from master_daemon.api.trial_jobs import trial_jobs_api
-from master_daemon.api.usage import usage_api
-from master_daemon.api.users import users_api
-from master_daemon.api.weights import weights_api
-from master_daemon.authority.between_parts import BetweenParts
+from master_daemon.assembly import assemble
 from master_daemon.authority.certificates import Certificates
 from master_daemon.cluster.factory import make_manager
 from master_daemon.cluster.local import LocalManager
 from master_daemon.cluster.manager import ResourceManager
-from master_daemon.describe import Descriptions
 from master_daemon.doctor import log_unwell
-from master_daemon.observe import logs
-from master_daemon.observe.manager import WatchedManager
-from master_daemon.observe.notices import NoticeBoard
-from master_daemon.observe.observatory import Observatory
-from master_daemon.parts import Parts
 from master_daemon.repeating import Repeating
-from master_daemon.state import jobs, meta
-from master_daemon.state.artifacts import Artifacts
+from master_daemon.state import jobs
 from master_daemon.state.database import Database
 from master_daemon.state.dialect import database_url
 from master_daemon.state.lease import place
-from master_daemon.state.sweeper import Sweeper
 from master_daemon.state.tenure import Tenure
 from master_daemon.state.trouble import storage_problem
-from master_daemon.supervisor.delivery import Delivery
-from master_daemon.supervisor.head_start import HeadStart
-from master_daemon.supervisor.launch import Launcher
-from master_daemon.supervisor.lines import Lines
-from master_daemon.supervisor.looks import Looks
-from master_daemon.supervisor.presence import Presence
-from master_daemon.supervisor.supervisor import Supervisor
-from master_daemon.trials.trials import Trials
 from master_daemon.tunnel.gateway import ALWAYS, Gateway
 from master_daemon.tunnel.hub import Hub
 from master_daemon.tunnel.public_port import listen
 from master_daemon.ways import Ways
 
 log = logging.getLogger(__name__)
-_CLUSTER_PORT = "cluster_port"
-_DAY = 86400.0
 _LAST_ANSWERS = 1.0
 """Seconds that pages' requests have to end when the daemon does."""
 
@@ -121,12 +76,12 @@ class Daemon:
             self._certificates = Certificates(settings, state_dir, self.database, time.time())
             self._ways = undo.enter_context(closing(Ways(settings)))
             undo.pop_all()
-        self._api = _listen_for_jobs(settings, self.database)
+        self._api = listen_for_jobs(settings, self.database)
         self._look_around = manager is None
         self.manager = manager or make_manager(self._ways.settings, state_dir, self._ways.login)
         between = self._certificates.between
-        self.parts = _assemble(settings, state_dir, self.database, self.manager, self._api.port, self._ways, between)
-        _fill(self._api.app, self.parts)
+        self.parts = assemble(settings, state_dir, self.database, self.manager, self._api.port, self._ways, between)
+        fill(self._api.app, self.parts)
         self._public: HttpServer | None = None
         self.front: Front | None = None
         self._supervising: threading.Thread | None = None
@@ -225,115 +180,6 @@ class Daemon:
         finally:
             if isinstance(self.manager, LocalManager):  # our own processes: gone before we are, also on a full disk
                 self.manager.cancel_all()
-
-
-class _Api:
-    """The Flask API and the socket where the jobs call it: its port is chosen once and kept."""
-
-    def __init__(self, app: OpenAPI, listener: socket.socket) -> None:
-        self.app = app
-        self.listener = listener
-        self.port = int(listener.getsockname()[1])
-
-
-def _listen_for_jobs(settings: Settings, database: Database) -> _Api:
-    app = make_app(
-        __name__,
-        "LiGAN master daemon",
-        f"Sessions, backends and tasks (version {__version__}). `/api/v1` is public, through the gateway; "
-        "`/cluster/v1` is for the daemon's own jobs. Errors are problem documents (RFC 9457).",
-        MAX_BODY,
-    )
-    from_here = settings.daemon.cluster_host == "127.0.0.1" or (settings.ssh.host and settings.ssh.tunnel)
-    host = "127.0.0.1" if from_here else "0.0.0.0"  # noqa: S104 (also loopback)
-    with database.read() as connection:
-        kept = int(meta.get(connection, _CLUSTER_PORT) or 0)
-    api = _Api(app, _listen(host, settings.daemon.cluster_port, kept))
-    with database.write() as transaction:
-        meta.put(transaction, _CLUSTER_PORT, str(api.port))
-    return api
-
-
-def _listen(host: str, configured: int, kept: int) -> socket.socket:
-    try:
-        return socket.create_server((host, configured or kept), backlog=BACKLOG)
-    except OSError:
-        if configured or not kept:
-            raise
-        log.warning("port %d is taken now; jobs of an earlier daemon will end themselves", kept)
-        return socket.create_server((host, 0), backlog=BACKLOG)
-
-
-def _assemble(
-    settings: Settings,
-    state_dir: Path,
-    database: Database,
-    manager: ResourceManager,
-    api_port: int,
-    ways: Ways,
-    between: BetweenParts,
-) -> Parts:
-    secret = load_secret(state_dir / "secret")
-    artifacts = Artifacts(state_dir / "artifacts")
-    observatory = Observatory(database, manager.name, state_dir, time.time())
-    url = f"{between.scheme}://{settings.daemon.cluster_host}:{api_port}"
-    launcher = Launcher(settings, secret, url, between.authority)
-    forget_logs = partial(manager.forget_logs, launcher.tag)
-    lines = Lines(launcher, ways.reach, between.trust)
-    delivery = Delivery(database, lines, settings, time.time)
-    descriptions = Descriptions([sys.executable])
-    head_start = HeadStart(database, settings, descriptions.kinds_if_known)
-    presence = Presence(time.time(), settings.backend.idle_release_s)
-    supervisor = Supervisor(database, WatchedManager(manager), launcher, delivery, presence, head_start)
-    trials = Trials(database, artifacts, launcher, supervisor, state_dir)
-    sweeper = Sweeper(database, artifacts, settings.daemon.retention_days * _DAY, forget_logs)
-    sweeper.forget_trials = trials.logs.forget
-    return Parts(
-        settings=settings,
-        secret=secret,
-        accounts=Accounts(settings, secret, database),
-        database=database,
-        artifacts=artifacts,
-        sweeper=sweeper,
-        launcher=launcher,
-        lines=lines,
-        delivery=delivery,
-        presence=presence,
-        looks=Looks(),
-        supervisor=supervisor,
-        trials=trials,
-        descriptions=descriptions,
-        observatory=observatory,
-        notices=NoticeBoard(database),
-    )
-
-
-_APIS = (
-    public_api,
-    tasks_api,
-    account_api,
-    life_api,
-    reports_api,
-    artifacts_api,
-    weights_api,
-    frontend_api,
-    admin_api,
-    users_api,
-    jobs_api,
-    job_results_api,
-    trial_jobs_api,
-    notices_api,
-    usage_api,
-)
-
-
-def _fill(app: OpenAPI, parts: Parts) -> None:
-    answer_storage_problems(app)
-    for api in _APIS:
-        app.register_api(api(parts))
-    app.before_request(logs.forget)  # a thread serves one caller after the other
-    for pages in (documents(parts, app), metrics_page(parts), operator_page(), login_pages(parts)):
-        app.register_blueprint(pages)
 
 
 def _lock(path: Path) -> TextIO:
