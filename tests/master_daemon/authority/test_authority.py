@@ -21,7 +21,7 @@ from master_daemon.authority.file import NAME, open_authority, read_authority
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
 
-NOW = time.time()
+NOW, DAY = time.time(), 86400
 JOB = name_of("a" * 22)
 
 
@@ -56,17 +56,17 @@ def shake(shown: Credentials, trusted: str, name: str) -> None:
 
 
 def test_its_own_are_believed(authority: Authority) -> None:
-    shake(authority.issue(JOB, NOW, NOW + 60), authority.certificate, JOB)
+    shake(authority.issue(JOB, NOW, NOW + DAY), authority.certificate, JOB)
 
 
 def test_it_can_vouch_for_no_host_of_the_world(authority: Authority) -> None:
-    shown = authority.issue("www.example.org", NOW, NOW + 60)
+    shown = authority.issue("www.example.org", NOW, NOW + DAY)
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         shake(shown, authority.certificate, "www.example.org")
 
 
 def test_a_certificate_is_its_names_alone_and_issues_none(authority: Authority) -> None:
-    issued = parsed(authority.issue(JOB, NOW, NOW + 60).certificate)
+    issued = parsed(authority.issue(JOB, NOW, NOW + DAY).certificate)
     names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [JOB]
     assert not issued.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
@@ -76,9 +76,9 @@ def test_a_certificate_is_its_names_alone_and_issues_none(authority: Authority) 
 
 
 def test_clocks_may_differ_and_nothing_outlives_the_authority(authority: Authority) -> None:
-    issued = parsed(authority.issue(JOB, NOW, NOW + 60).certificate)
+    issued = parsed(authority.issue(JOB, NOW, NOW + DAY).certificate)
     assert issued.not_valid_before_utc.timestamp() == int(NOW - NODE_CLOCK_SKEW)
-    assert issued.not_valid_after_utc.timestamp() == int(NOW + 60)
+    assert issued.not_valid_after_utc.timestamp() == int(NOW + DAY)
     longer = parsed(authority.issue(JOB, NOW, NOW + 2 * AUTHORITY_LIFE).certificate)
     assert longer.not_valid_after_utc.timestamp() == authority.ends_at
 
