@@ -19,7 +19,7 @@ from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument, invalid_paramete
 log = logging.getLogger(__name__)
 
 _PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
-_RESPONSES: dict[str | int | HTTPStatus, Any] = {
+PROBLEM_RESPONSES: dict[str | int | HTTPStatus, Any] = {
     status: {"description": description, "content": _PROBLEM_CONTENT}
     for status, description in {
         "400": "Cannot be understood",
@@ -39,14 +39,14 @@ _RESPONSES: dict[str | int | HTTPStatus, Any] = {
 _HTTP_SLUGS = {404: "not-found", 405: "method-not-allowed", 413: "file-too-large", 403: "not-authorised"}
 _NO_OBJECT = "Input should be a JSON object, sent with Content-Type: application/json"
 
-__all__ = ["APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply", "unexpected"]
+__all__ = ["PROBLEM_RESPONSES", "APIBlueprint", "OpenAPI", "make_app", "problem_response", "reply", "unexpected"]
 
 
 class APIBlueprint(PlainBlueprint):
     """Routes of an API; each is documented with the problems that any of them may answer."""
 
     def __init__(self, name: str, import_name: str, url_prefix: str | None = None) -> None:
-        super().__init__(name, import_name, url_prefix=url_prefix, abp_responses=_RESPONSES)
+        super().__init__(name, import_name, url_prefix=url_prefix, abp_responses=PROBLEM_RESPONSES)
 
 
 def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
@@ -56,7 +56,7 @@ def make_app(name: str, title: str, description: str, max_body: int) -> OpenAPI:
         info=Info(title=title, version=__version__, description=description),
         doc_ui=False,
         static_folder=None,
-        responses=_RESPONSES,
+        responses=PROBLEM_RESPONSES,
         security_schemes={},  # its own default, null, is not OpenAPI
         validation_error_model=ProblemDocument,
         validation_error_callback=_invalid_request,

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, send_from_directory
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from ligan.web.app import OpenAPI, as_json, json_document
+from ligan.web.app import PROBLEM_RESPONSES, OpenAPI, as_json, json_document
 from ligan.wire.event import EventName, Failed, Progressed, Resulted
 from ligan.wire.notice import Notices
 from ligan.wire.session import Backend
@@ -75,12 +75,7 @@ def own_document(app: OpenAPI) -> dict[str, Any]:
         "summary": "The session's events (Server-Sent Events)",
         "description": "Each but `on-notice` has an id; send the last one as Last-Event-ID to get what was missed.",
         "operationId": "events",
-        "responses": {
-            "200": {
-                "description": "A stream; `data` of each event by its name",
-                "content": {"text/event-stream": {"schema": {"oneOf": _each(refs, EVENTS.values())}}},
-            }
-        },
+        "responses": _streams("A stream; `data` of each event by its name", {"oneOf": _each(refs, EVENTS.values())}),
     }
     paths = {**document["paths"], "/api/v1/events": {"get": stream}, **_job_events()}
     return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas}}
@@ -92,16 +87,22 @@ def _each(refs: Mapping[Any, Any], messages: Iterable[type[BaseModel]]) -> list[
 
 def _job_events() -> dict[str, Any]:
     """The stream of one test job, which the gateway serves too."""
-    shape = {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Trial", "LogPart")]}}
+    shape = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Trial", "LogPart")]}
     stream = {
         "summary": "A test job's events (Server-Sent Events)",
         "description": "`job` (a Trial) when it moves and at its end, `log` (a LogPart) as it prints; it ends with the "
         "job. The id of a `log` is the offset after it: send the last one as Last-Event-ID to go on from there.",
         "operationId": "job_events",
         "parameters": [{"name": "trial_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-        "responses": {"200": {"description": "A stream", "content": {"text/event-stream": shape}}},
+        "responses": _streams("A stream", shape),
     }
     return {"/api/v1/jobs/{trial_id}/events": {"get": stream}}
+
+
+def _streams(description: str, schema: Mapping[str, Any]) -> dict[Any, Any]:
+    """Answers of a route that streams events, or says what is wrong."""
+    stream = {"description": description, "content": {"text/event-stream": {"schema": schema}}}
+    return {"200": stream, **PROBLEM_RESPONSES}
 
 
 _INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>LiGAN: API pages</title>
