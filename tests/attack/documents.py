@@ -30,6 +30,7 @@ _NOT_TRIED = {
     ("post", "/api/v1/account/logout"): "it would end the login that the others need",
     ("delete", "/api/v1/session"): "the same",
     ("post", "/api/v1/admin/jobs/drain"): "it would end the jobs that the others need",
+    ("post", "/api/v1/admin/maintenance"): "with `drain` it would, too",
     ("post", "/cluster/v1/register"): "the daemon would look for every host that chance makes up",
     ("get", "/api/v1/events"): "an answer without an end; `strangers` and `crowds` ask for it",
 }
