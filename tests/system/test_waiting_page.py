@@ -18,6 +18,7 @@ from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.web.app import problem_response, reply
 from ligan.wire.image import Face, FaceState, Upload
+from ligan.wire.notice import Notices
 from ligan.wire.session import Backend, JobState, Session
 from ligan.wire.task import Task, Tasks, TaskState
 from tests.ligan.stub import stub_app, url_of
@@ -47,6 +48,7 @@ class Service:
             "/<path:name>": lambda name: send_from_directory(STATIC, name),
             "/api/v1/session": lambda: reply(self.session()),
             "/api/v1/tasks": lambda: reply(Tasks(tasks=self.tasks)),
+            "/api/v1/notices": lambda: reply(Notices()),
             "/api/v1/tasks/kinds": lambda: reply(REGISTRY.kinds()),
             "/api/v1/events": lambda: Response(self._events(), mimetype="text/event-stream"),
             "/api/v1/images/<image>": lambda image: Response(portrait("PNG"), mimetype="image/png"),

@@ -139,10 +139,10 @@ async function readTasks(): Promise<void> {
 
 async function readAll(): Promise<void> {
   learn({ name: "session", data: await api.readSession() });
-  learnNotices(await api.readNotices());
   const kinds = store.kinds.length ? [] : offered(await api.readKinds());
   await readTasks();
   if (kinds.length) openKinds(kinds);
+  learnNotices(await api.readNotices());
 }
 
 /** After a load: the newest task is shown again, and each scenario gets the photos and options of its newest task. */
