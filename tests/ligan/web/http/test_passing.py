@@ -16,7 +16,7 @@ from ligan.web.http.head import AnswerHead, RequestHead
 from ligan.web.http.passed import Carried
 from ligan.web.http.route import Address, Pass, Route
 from tests.ligan.stub import wait_until
-from tests.ligan.web.http.running import Other, Running, Script, other, reading, running, way
+from tests.ligan.web.http.running import Other, Running, Script, other, reading, running
 
 pytestmark = pytest.mark.usefixtures("each_way")
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -187,9 +187,8 @@ def test_answers_of_every_framing(pair: Pair, what: str, byte_by_byte: bool) -> 
     assert pair.other.connections == 1, "its connection is used again"
 
 
-def test_an_answer_that_ends_with_its_connection(pair: Pair) -> None:
-    if way[0].tls:
-        pytest.skip("over TLS it is the next test's")
+@pytest.mark.parametrize("each_way", ["plain"], indirect=True)
+def test_an_answer_that_ends_with_its_connection(each_way: None, pair: Pair) -> None:
     pair.says(b"HTTP/1.1 200 OK\r\n\r\n", b"hel", b"lo", then=False)
     with pair.ours.call() as caller:
         for _ in range(2):
@@ -201,9 +200,8 @@ def test_an_answer_that_ends_with_its_connection(pair: Pair) -> None:
     assert "transfer-encoding" not in old.headers
 
 
-def test_over_tls_an_answer_that_ends_with_its_connection_may_have_been_cut(pair: Pair) -> None:
-    if not way[0].tls:
-        pytest.skip("without TLS nothing can be known")
+@pytest.mark.parametrize("each_way", ["tls", "tls-asyncio"], indirect=True)
+def test_over_tls_an_answer_that_ends_with_its_connection_may_have_been_cut(each_way: None, pair: Pair) -> None:
     pair.says(b"HTTP/1.1 200 OK\r\n\r\n", b"hel", b"lo", then=False)
     with pair.ours.call() as caller:
         caller.send(GET)
