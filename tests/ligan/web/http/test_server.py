@@ -124,7 +124,8 @@ def test_a_body_over_the_limit_never_reaches_the_handler() -> None:
         assert page.ask(POST.replace(b"5\r\n\r\nhello", b"4\r\n\r\nhell")).body == b"hell"
 
 
-def test_while_a_route_is_awaited_what_comes_ahead_waits() -> None:
+@pytest.mark.parametrize("each_way", ["plain"], indirect=True)  # a TLS connection is one thread's at a time
+def test_while_a_route_is_awaited_what_comes_ahead_waits(each_way: None) -> None:
     async def route(head: RequestHead) -> Route:
         await asyncio.sleep(0)
         return Whole(lambda body: Answer(200, head.target.encode() + body), 1_000_000)
