@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from ligan.tls.contexts import DAEMON, name_of
 from tests.certificates import another, shown
+from tests.ligan.accepting import accepting
 
 
 def _old_tls() -> ssl.SSLContext:
@@ -61,15 +61,5 @@ class Impostor:
 def impostor(tls: ssl.SSLContext | None, port: int = 0) -> Iterator[Impostor]:
     with socket.create_server(("127.0.0.1", port)) as listener:
         here = Impostor(listener.getsockname()[:2])
-
-        def accept() -> None:
-            while True:
-                try:
-                    line, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=here.serve, args=(line, tls), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield here
-        listener.shutdown(socket.SHUT_RDWR)
+        with accepting(listener, lambda line: here.serve(line, tls)):
+            yield here

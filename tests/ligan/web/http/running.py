@@ -18,6 +18,7 @@ import uvloop
 from ligan.tls.peer import Peer
 from ligan.web.http.route import Address, Router, Secured
 from ligan.web.http.server import HttpServer
+from tests.ligan.accepting import accepting
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -154,18 +155,8 @@ def other(script: Script) -> Iterator[Other]:
     """Another server, which runs `script` for every request."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         served = Other(("127.0.0.1", listener.getsockname()[1]))
-
-        def accept() -> None:
-            while True:
-                try:
-                    line, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=served.serve, args=(line, script), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield served
-        listener.shutdown(socket.SHUT_RDWR)
+        with accepting(listener, lambda line: served.serve(line, script)):
+            yield served
 
 
 @dataclass
