@@ -12,7 +12,7 @@ SERVER = [
     "flask-openapi3>=4.0,<5",
     "flask-openapi3-swagger>=5",
     "waitress>=3.0",
-    "pydantic>=2.7",
+    "pydantic>=2.12",
     "requests>=2.31",
     "urllib3>=2",
 ]
@@ -30,7 +30,7 @@ DAEMON = [
 FRONTEND = ["pillow>=10.3", "pi-heif>=0.18"]
 FAKE = ["numpy>=1.26", "pillow>=10.3"]  # all that a backend needs whose engine is made of nothing
 BACKEND = [*FAKE, "torch>=2.3", "safetensors>=0.4", "opencv-python-headless>=4.12,<5"]
-TRAINING = ["scikit-learn>=1.4"]
+TRAINING = ["scikit-learn>=1.4", "efficientnet-lite-pytorch>=0.1"]
 POSTGRESQL = ["psycopg[binary]>=3.1"]
 DOCS = ["sphinx>=8", "myst-parser>=4", "furo>=2024.8.6"]
 TEST = [
@@ -39,6 +39,7 @@ TEST = [
     "axe-playwright-python>=0.1.4",
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "ruff>=0.6",
     "mypy>=1.11",
     "playwright>=1.45",
@@ -103,6 +104,10 @@ setup(
             "init = master_daemon.site_file.command:init",
             "backup = master_daemon.backup.command:backup",
             "restore = master_daemon.backup.command:restore",
+            "dataset = backend_container.dataset_command.dataset:dataset",
+            "evaluate = backend_container.evaluation.command:evaluate",
+            "weights = backend_container.weights_command.command:weights",
+            "train = backend_container.training.command:train",
         ],
     },
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backend_container.queue import TaskQueue
+from backend_container.queue import TaskQueue, Ticket
 from backend_container.reporter import Report
 from ligan.problem import Problem
 from ligan.wire.image import Face, Look
@@ -25,13 +25,27 @@ class Desk:
     queue: TaskQueue[Report]
     loading: Future[Worker]
 
-    def accept(self, order: TaskOrder) -> TaskAccepted:
-        """Check and queue an order; models may still be loading.
+    def accept(self, order: TaskOrder, at_once: bool = False) -> TaskAccepted:
+        """Check and queue an order; models may still be loading. `at_once`: a light task may be done here and now.
 
         Raises Problem: unknown-task-kind, invalid-parameters, unknown-image, queue-full, stale-report.
         """
-        position = self.queue.put(order, self.registry().work(order))
-        return TaskAccepted(task_id=order.task_id, position=position)
+        work = self.registry().work(order)
+        if at_once and work.light and self._done(Ticket(order, work)):
+            return TaskAccepted(task_id=order.task_id, position=0, done=True)
+        return TaskAccepted(task_id=order.task_id, position=self.queue.put(order, work))
+
+    def _done(self, ticket: Ticket) -> bool:
+        """Do a light task on this thread; False where it has to take its turn in the queue.
+
+        It is done again when the order comes again: the answer to the first may be lost, and no report follows.
+        """
+        if not self.loading.done() or not self.queue.idle_for(ticket.order):
+            return False
+        done = self.loading.result().done(ticket)
+        if done:
+            self.queue.note(ticket.order)
+        return done
 
     def cancel(self, task_id: str) -> None:
         """Raises Problem: unknown-task."""
@@ -40,6 +54,15 @@ class Desk:
     def take_back(self, task_id: str, attempt: int) -> None:
         """Raises Problem: unknown-task."""
         self.queue.take_back(task_id, attempt)
+
+    def stop(self, task_id: str, attempt: int) -> None:
+        """Raises Problem: unknown-task."""
+        self.queue.stop(task_id, attempt)
+
+    def erased(self, artifacts: Collection[str]) -> None:
+        """Drop what was made of them, before the next task."""
+        if self.loading.done():
+            self.loading.result().forget(artifacts)
 
     def tasks(self) -> list[Task]:
         return self.queue.tasks()

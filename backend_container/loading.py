@@ -15,7 +15,11 @@ import numpy as np
 
 from backend_container.faces import foreground
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo
+from backend_container.models.page_growth import read_growth
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth
 from backend_container.phases import Phases
+from backend_container.refiner import Refiner
+from backend_container.screening.looks import Screen
 from ligan.wire.job import Bootstrap
 
 FAKE = "fake"
@@ -39,6 +43,12 @@ class Models:
     detector: Detector
     fingerprint: str | None = None
     """sha256 over the engine's weight files; None when it has none."""
+    growth: Growth = DEFAULT_GROWTH
+    """How pages of similar faces move away from theirs."""
+    screen: Screen | None = None
+    """Looks at the faces that were made; None where its model parts are not installed."""
+    refiner: Refiner | None = None
+    """Makes the engine render one photo better; None where the engine cannot be refined."""
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def faces(self, photo: Photo) -> list[FaceBox]:
@@ -61,9 +71,12 @@ def load(bootstrap: Bootstrap, phases: Phases) -> Models:
 
 def _load_fake(_: Bootstrap, phases: Phases) -> Models:
     from backend_container.models.fake import FakeDetector, FakeEngine
+    from backend_container.models.fake_refiner import FakeRefiner
+    from backend_container.screening.fake import FakeScreen
 
     phases.end("imports")
-    return Models(FakeEngine(), FakeDetector())
+    engine = FakeEngine()
+    return Models(engine, FakeDetector(), screen=FakeScreen(), refiner=FakeRefiner(engine))
 
 
 def _load_networks(bootstrap: Bootstrap, phases: Phases) -> Models:
@@ -72,12 +85,16 @@ def _load_networks(bootstrap: Bootstrap, phases: Phases) -> Models:
 
     from backend_container.models.detector import FaceDetector
     from backend_container.models.loader import WEIGHTS, load_engine
+    from backend_container.refine.network_refiner import NetworkRefiner
+    from backend_container.screening.face_screen import load_screen
 
     phases.end("imports")
     torch.set_num_threads(available_cpus())
     weights = Path(bootstrap.weights) if bootstrap.weights else WEIGHTS / bootstrap.engine
     engine = load_engine(bootstrap.engine, weights, _device(bootstrap.device, torch.cuda.is_available))
-    return Models(engine, FaceDetector(), fingerprint(weights))
+    sha256 = fingerprint(weights)
+    refiner = NetworkRefiner(engine, sha256)
+    return Models(engine, FaceDetector(), sha256, read_growth(weights, sha256), load_screen(), refiner)
 
 
 _LOADERS: dict[str, Callable[[Bootstrap, Phases], Models]] = {FAKE: _load_fake}
@@ -111,5 +128,7 @@ def _warm_up(models: Models) -> None:
     photo = models.engine.synthesize(models.engine.mean[np.newaxis])[0]
     side = models.engine.resolution
     face = next(iter(models.faces(photo)), FaceBox(0, 0, side, side, 1.0))
+    if models.screen is not None:
+        models.screen.look(photo[np.newaxis])
     with contextlib.suppress(ModelError):  # the average face need not look like one to the landmark network
         models.engine.encode(photo, face)

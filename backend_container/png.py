@@ -55,10 +55,20 @@ def encode(image: Photo, made: Provenance) -> bytes:
 
     Raises ValueError when the image is not uint8 of shape (height, width, 3).
     """
+    info = PngInfo()
+    info.add_text(CHUNK, _chunk(made).model_dump_json())
+    return _saved(image, info)
+
+
+def plain(image: Photo) -> bytes:
+    """The same without provenance."""
+    return _saved(image, None)
+
+
+def _saved(image: Photo, info: PngInfo | None) -> bytes:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an RGB image is uint8 of shape (height, width, 3), not {image.dtype} of {image.shape}")
-    info, buffer = PngInfo(), io.BytesIO()
-    info.add_text(CHUNK, _chunk(made).model_dump_json())
+    buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", pnginfo=info, compress_level=6)
     return buffer.getvalue()
 

@@ -45,6 +45,8 @@ class Ticket:
     work: Work
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Set when it shall stop, whatever the reason."""
+    keep: threading.Event = field(default_factory=threading.Event)
+    """Set when it shall end early and keep what it came to, if its kind can."""
     stop: Stop | None = None
     running: bool = False
     percent: float = 0.0
@@ -53,6 +55,10 @@ class Ticket:
     @property
     def key(self) -> tuple[str, int]:
         return self.order.task_id, self.order.attempt
+
+    def __post_init__(self) -> None:
+        if self.order.stop:
+            self.keep.set()
 
     def end(self, stop: Stop) -> None:
         """Ask for a stop at the next step. A person's word counts more than any that comes after it."""
@@ -116,6 +122,16 @@ class TaskQueue(Generic[T]):
             self._end(self._of(order.task_id), Stop.TAKEN_BACK)
             return self._enter(Ticket(order, work))
 
+    def idle_for(self, order: TaskOrder) -> bool:
+        """Whether this attempt would be begun at once: nothing runs or waits, and no later attempt is known."""
+        with self._lock:
+            return not self._left and not self._entries and order.attempt >= self._latest.get(order.task_id, 0)
+
+    def note(self, order: TaskOrder) -> None:
+        """The attempt was seen, and is done without the queue."""
+        with self._lock:
+            self._remember(order)
+
     def cancel(self, task_id: str) -> None:
         """Take a waiting task out, or ask the running one to stop; it is reported. Raises Problem: unknown-task."""
         self._end_known(task_id, None, Stop.CANCELLED)
@@ -123,6 +139,12 @@ class TaskQueue(Generic[T]):
     def take_back(self, task_id: str, attempt: int) -> None:
         """The same for one attempt alone, of which nothing is reported any more. Raises Problem: unknown-task."""
         self._end_known(task_id, attempt, Stop.TAKEN_BACK)
+
+    def stop(self, task_id: str, attempt: int) -> None:
+        """Have that attempt end early, once its turn comes, and keep what it came to. Raises Problem: unknown-task."""
+        with self._lock:
+            for key in self._known(task_id, attempt):
+                self._entries[key][0].keep.set()
 
     def leave(self) -> None:
         """Take no more; what waits and what runs stops, for another backend to go on with it."""
@@ -162,12 +184,15 @@ class TaskQueue(Generic[T]):
         """Keys of the task's attempts that wait or run, or of the one attempt."""
         return [key for key in self._entries if key[0] == task_id and attempt in (None, key[1])]
 
+    def _known(self, task_id: str, attempt: int | None) -> list[tuple[str, int]]:
+        keys = self._of(task_id, attempt)
+        if not keys:
+            raise Problem("unknown-task", f"{task_id} neither waits nor runs here; it may be done already.")
+        return keys
+
     def _end_known(self, task_id: str, attempt: int | None, stop: Stop) -> None:
         with self._lock:
-            keys = self._of(task_id, attempt)
-            if not keys:
-                raise Problem("unknown-task", f"{task_id} neither waits nor runs here; it may be done already.")
-            self._end(keys, stop)
+            self._end(self._known(task_id, attempt), stop)
 
     def _end(self, keys: Iterable[tuple[str, int]], stop: Stop) -> None:
         for ticket, future in [self._entries[key] for key in keys]:

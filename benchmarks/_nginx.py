@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from _elsewhere import HERE, Host
 from _process import Emitter, end, wait_for
 
 _NGINX = """
@@ -31,7 +32,7 @@ http {{
   {further}
   server {{
     listen unix:{folder}/ready.socket;
-    listen 127.0.0.1:{port} backlog=2048;
+    listen {address}:{port} backlog=2048;
     {listening}
     location / {{ {location} }}
   }}
@@ -60,6 +61,7 @@ class Role:
     further: str = ""
     workers: str = "auto"
     listening: str = ""
+    host: Host = HERE
 
 
 def before(upstream: str, workers: str = "auto") -> Role:
@@ -67,19 +69,19 @@ def before(upstream: str, workers: str = "auto") -> Role:
     return Role(_PROXY, _KEEPALIVE.format(host=urlsplit(upstream).netloc), workers)
 
 
-def before_tls(port: int, keys: Keys) -> Role:
+def before_tls(upstream: str, keys: Keys) -> Role:
     """The same before a server that speaks TLS, whose certificate it verifies."""
     verified = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {keys.authority}; proxy_ssl_protocols TLSv1.3;
       proxy_ssl_name {keys.name}; proxy_ssl_server_name on;"""
     location = _PROXY.replace("http://", "https://") + verified
-    return Role(location, _KEEPALIVE.format(host=f"127.0.0.1:{port}"), "1")
+    return Role(location, _KEEPALIVE.format(host=urlsplit(upstream).netloc), "1")
 
 
-def of_files(folder: Path, keys: Keys, tls_port: int) -> Role:
-    """A server of files, with one worker; at `tls_port` the same over TLS."""
-    listening = f"""listen 127.0.0.1:{tls_port} ssl backlog=2048; ssl_protocols TLSv1.3;
+def of_files(folder: Path, keys: Keys, tls_port: int, host: Host = HERE) -> Role:
+    """A server of files on that host, with one worker; at `tls_port` the same over TLS."""
+    listening = f"""listen {host.address}:{tls_port} ssl backlog=2048; ssl_protocols TLSv1.3;
     ssl_certificate {keys.certificate}; ssl_certificate_key {keys.key};"""
-    return Role(f"root {folder};", "open_file_cache max=100;", "1", listening)
+    return Role(f"root {folder};", "open_file_cache max=100;", "1", listening, host)
 
 
 @contextmanager
@@ -93,6 +95,7 @@ def nginx(role: Role) -> Iterator[Emitter | None]:
         port = free_port()
         conf = _NGINX.format(
             folder=folder,
+            address=role.host.address,
             port=port,
             location=role.location,
             further=role.further,
@@ -100,11 +103,11 @@ def nginx(role: Role) -> Iterator[Emitter | None]:
             listening=role.listening,
         )
         (Path(folder) / "nginx.conf").write_text(conf)
-        argv = [program, "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
+        argv = [*role.host.prefix, program, "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
         process = subprocess.Popen(argv, text=True)
         try:
             wait_for((Path(folder) / "ready.socket").exists, process)
-            yield Emitter(process, f"http://127.0.0.1:{port}/", [])
+            yield Emitter(process, f"http://{role.host.address}:{port}/", [])
         finally:
             process.send_signal(signal.SIGTERM)
             end(process)

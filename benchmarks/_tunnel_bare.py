@@ -1,6 +1,6 @@
 """The server of `ligan.web.http` with one route, which carries everything to another server. `tunnel.py` starts it.
 
-python _tunnel_bare.py PORT_OF_THE_OTHER [NAME AUTHORITY]
+python _tunnel_bare.py HOST PORT [NAME AUTHORITY]
 
 With a name and a file with the authority's certificate the other one has to speak TLS.
 """
@@ -25,10 +25,10 @@ from ligan.web.http.server import HttpServer
 _ALWAYS = ((b"server", b"LiGAN"), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 
-def address(port: int, name: str = "", authority: str = "") -> Address:
+def address(host: str, port: int, name: str = "", authority: str = "") -> Address:
     if not name:
-        return "127.0.0.1", port
-    return Secured("127.0.0.1", port, Peer(trusting(Path(authority).read_text()), name))
+        return host, port
+    return Secured(host, port, Peer(trusting(Path(authority).read_text()), name))
 
 
 async def serve(other: Address) -> None:
@@ -43,4 +43,4 @@ async def serve(other: Address) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(address(int(sys.argv[1]), *sys.argv[2:])))
+    uvloop.run(serve(address(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])))

@@ -1,6 +1,6 @@
 """The daemon as it runs, with another server in the frontend job's place. `tunnel.py` starts it.
 
-    python _tunnel_daemon.py PORT_OF_THE_OTHER
+    python _tunnel_daemon.py HOST PORT
 
 It prints its address and a page's cookie, and ends when its standard input does.
 """
@@ -24,20 +24,20 @@ from master_daemon.state import jobs
 from master_daemon.state.jobs import Job
 
 
-async def serve(port: int, state_dir: Path) -> None:
+async def serve(host: str, port: int, state_dir: Path) -> None:
     manager = FakeManager(time.time)
     daemon = Daemon(Settings(daemon=DaemonSettings(port=0)), state_dir, manager)
     _, cookies = people(daemon, 1)
     await daemon.start()
     try:
-        await play_frontend(daemon, manager, port)
+        await play_frontend(daemon, manager, host, port)
         say({"url": daemon.url, "cookies": cookies})
         await asyncio.to_thread(sys.stdin.readline)
     finally:
         await daemon.stop(end_jobs=True)
 
 
-async def play_frontend(daemon: Daemon, manager: FakeManager, port: int) -> None:
+async def play_frontend(daemon: Daemon, manager: FakeManager, host: str, port: int) -> None:
     """The frontend job is ready, and that server is it."""
     async with asyncio.timeout(30):
         while not manager.submissions:
@@ -46,7 +46,7 @@ async def play_frontend(daemon: Daemon, manager: FakeManager, port: int) -> None
     manager.start(nonce)
 
     def ready(job: Job) -> Job:
-        return replace(job, state=JobState.READY, host="127.0.0.1", port=port)
+        return replace(job, state=JobState.READY, host=host, port=port)
 
     daemon.parts.supervisor.change(nonce, ready, time.time())
     with daemon.database.read() as connection:
@@ -58,4 +58,4 @@ async def play_frontend(daemon: Daemon, manager: FakeManager, port: int) -> None
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(int(sys.argv[1]), Path(folder) / "state"))
+        runner.run(serve(sys.argv[1], int(sys.argv[2]), Path(folder) / "state"))

@@ -8,6 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+_FRESH = """
+local number = 0
+request = function()
+  number = number + 1
+  return wrk.format(nil, wrk.path .. "?" .. number)
+end
+"""
 _SCRIPT = """
 done = function(summary, latency, requests)
   local errors = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status
@@ -28,10 +35,13 @@ class Seen:
     requests: int
 
 
-def load(program: str, url: str, connections: int, seconds: float, cookie: str = "") -> Seen:
-    """Ask for `url` over so many connections, one request after the other on each. Fails where anything was refused."""
+def load(program: str, url: str, connections: int, seconds: float, cookie: str = "", fresh: bool = False) -> Seen:
+    """Ask for `url` over so many connections, one request after the other on each. Fails where anything was refused.
+
+    `fresh`: with a query that no request before has had.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_SCRIPT)
+        script.write(_SCRIPT + (_FRESH if fresh else ""))
         script.flush()
         argv = [program, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", script.name]
         argv += ["-H", f"Cookie: {cookie}"] if cookie else []

@@ -83,6 +83,8 @@ CHECKPOINT = 10.0
 """Between checkpoints of a task that are sent: what a node's failure may cost, at 0.8 MB/s at worst."""
 MAX_CHECKPOINT = 8 * 1024 * 1024
 """Bytes of a checkpoint: a position or a small model's state; it crosses the network in well under a second."""
+REFINE_PREVIEW = 2.0
+"""Between pictures of a refinement under way: as often as one looks, and a picture costs a hundredth of that."""
 STOP_GRACE = 4.0
 """For the running task to come to its next step once its backend is told to end."""
 LAST_WORDS = 4.0

@@ -52,6 +52,8 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "pieces-missing": (409, "The working folder is not here yet"),
     "trial-not-ready": (503, "The test job is starting"),
     "cancelled": (409, "The task was cancelled"),
+    "task-ended": (409, "The task has ended already"),
+    "not-stoppable": (409, "Tasks of this kind cannot be stopped early"),
     "head-too-large": (431, "The head of the request is too large"),
     "request-timeout": (408, "The request did not arrive in time"),
     "unreachable": (502, "A part of the service did not answer"),

@@ -17,7 +17,7 @@ from ligan.tls.setting import TlsSettings
 _TIME = re.compile(r"^(?:(?P<days>\d+)-)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})$")
 
 
-def _seconds(value: object) -> object:
+def seconds(value: object) -> object:
     """`[days-]hours:minutes:seconds` as sbatch(1) takes it, or a number of seconds."""
     if not isinstance(value, str):
         return value
@@ -30,7 +30,7 @@ def _seconds(value: object) -> object:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-Duration = Annotated[int, BeforeValidator(_seconds), Field(ge=60, description="Seconds or [days-]HH:MM:SS")]
+Duration = Annotated[int, BeforeValidator(seconds), Field(ge=60, description="Seconds or [days-]HH:MM:SS")]
 
 
 class _Section(BaseModel):

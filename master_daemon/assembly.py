@@ -58,6 +58,7 @@ def assemble(
     trials = Trials(database, artifacts, launcher, supervisor, state_dir)
     sweeper = Sweeper(database, artifacts, settings.daemon.retention_days * _DAY, forget_logs)
     sweeper.forget_trials = trials.logs.forget
+    sweeper.subscribe_to_artifacts(delivery.telling.erased)
     return Parts(
         settings=settings,
         secret=secret,

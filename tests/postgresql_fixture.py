@@ -16,6 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.apt import apt_get
+
 _USER = "ligan"
 
 
@@ -96,9 +98,7 @@ def _programs() -> Path | None:
     """Debian's folder of the newest version, installed when it is missing and can be."""
     found = _newest()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get") is not None:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ("apt-get", "install", "-y", "--no-install-recommends", "postgresql")
-        subprocess.run(install, env=environment, check=False, capture_output=True, timeout=240)
+        apt_get("install", "postgresql", timeout=240)
     return found or _newest()
 
 

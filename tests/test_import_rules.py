@@ -28,8 +28,8 @@ ONLY_IN = {
         "master_daemon/ssh/connection.py",
         "master_daemon/ssh/host_keys.py",
     },
-    "PIL": {"frontend_server/photo.py", "backend_container/png.py"},
-    "pi_heif": {"frontend_server/photo.py"},
+    "PIL": {"ligan/picture.py", "frontend_server/photo.py", "backend_container/png.py"},
+    "pi_heif": {"ligan/picture.py"},
 }
 
 

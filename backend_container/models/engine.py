@@ -83,6 +83,11 @@ class Engine(Protocol):
         """`count` random faces. The nth depends on seed and n alone, whatever `count` is."""
         ...
 
+    def frame(self, photo: Photo, face: FaceBox) -> Photo:
+        """One face of a photo as the engine sees it, shape (resolution, resolution, 3): what a perfect reconstruction
+        would equal. Raises ModelError as `encode`."""
+        ...
+
     def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
         """The latent of one face of a photo, shape latent_shape.
 

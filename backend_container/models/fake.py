@@ -52,6 +52,10 @@ class FakeEngine:
     def sample(self, seed: int, count: int) -> Latents:
         return np.stack([np.random.default_rng((seed, n)).standard_normal(3, np.float32) for n in range(count)])
 
+    def frame(self, photo: Photo, face: FaceBox) -> Photo:
+        """An ellipse of the face's mean colour."""
+        return self._paint(self.encode(photo, face))
+
     def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
         """Raises ModelError (face-not-readable) when the face is smaller than 8 pixels."""
         self.encoded += 1

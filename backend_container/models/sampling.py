@@ -33,6 +33,20 @@ class Growth:
     """Added by each further page: page 8 reaches as far as an unrelated face."""
     last: float = 2.0
     """No page grows beyond this."""
+    measured: tuple[float, ...] = ()
+    """Radii of the first pages of one model, at which identities were measured to move away in equal steps
+    (`page_growth`); further pages go on from the last of them."""
+
+    def __post_init__(self) -> None:
+        if list(self.measured) != sorted(self.measured) or not all(0 <= radius < math.inf for radius in self.measured):
+            raise ValueError(f"measured radii are finite, 0 or more, and never shrink; not {self.measured}")
+
+    def radius(self, page: int) -> float:
+        """Of a page (1, 2, ...), in the unit above."""
+        if page <= len(self.measured):
+            return self.measured[page - 1]
+        begin, pages = (self.measured[-1], len(self.measured)) if self.measured else (self.first, 1)
+        return max(begin, min(begin + self.step * (page - pages), self.last))
 
 
 DEFAULT_GROWTH = Growth()
@@ -46,7 +60,7 @@ def page_radius(page: int, dimension: int, growth: Growth = DEFAULT_GROWTH) -> f
     Raises ValueError on a page or dimension below 1.
     """
     _at_least(1, page=page, dimension=dimension)
-    return min(growth.first + growth.step * (page - 1), growth.last) * math.sqrt(2 * dimension)
+    return growth.radius(page) * math.sqrt(2 * dimension)
 
 
 def normal(seed: int, *key: int, count: int, dimension: int) -> Points:

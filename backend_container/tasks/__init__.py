@@ -6,6 +6,7 @@ REGISTRY = Registry.from_modules(
     __name__,
     "similar",
     "interpolate",
+    "refine",
     "random",
     "noop",
     "count",

@@ -19,7 +19,7 @@ class Params(TaskParams):
     seconds: float = Field(0, title="Seconds", description="How long to keep the backend busy", ge=0, le=600)
 
 
-@task(Params, title="Nothing", time_request_s=1, hidden=True)
+@task(Params, title="Nothing", time_request_s=1, hidden=True, light=lambda params: not params.seconds)
 def noop(context: Context, params: Params) -> list[Rendered]:
     """Does nothing and returns no images, at once or after a while."""
     for step in range(_STEPS if params.seconds else 0):

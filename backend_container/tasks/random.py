@@ -22,4 +22,4 @@ class Params(TaskParams):
 def random(context: Context, params: Params) -> list[Rendered]:
     """Random faces of people who do not exist; no photo is needed."""
     latents = context.engine.sample(params.seed, params.count)
-    return context.render(latents, [""] * params.count)
+    return context.screen(context.render(latents, [""] * params.count))

@@ -28,15 +28,29 @@ class Definition(Generic[P]):
     kind: TaskKind
     params: type[P]
     run: Callable[[Context, P], list[Rendered]]
+    light: Callable[[P], bool]
+
+
+def heavy(_params: TaskParams) -> bool:
+    """What a task is that says nothing else."""
+    return False
 
 
 def task(
-    params: type[P], title: str, time_request_s: float, hidden: bool = False, cpu: bool = True
+    params: type[P],
+    title: str,
+    time_request_s: float,
+    hidden: bool = False,
+    cpu: bool = True,
+    light: Callable[[P], bool] = heavy,
+    stoppable: bool = False,
 ) -> Callable[[Callable[[Context, P], list[Rendered]]], Definition[P]]:
     """Make a function the definition of a task: its name is the kind, its docstring the description.
 
     `time_request_s` is how long, in seconds, it may take at worst on the slowest machine it is meant for; for a task
-    that resumes, how long until it has got on. `cpu`: a machine without a GPU does it in good time.
+    that resumes, how long until it has got on. `cpu`: a machine without a GPU does it in good time. `light`: with these
+    parameters it takes under a millisecond, on any thread, needs no model and gives no images; it may be done twice.
+    `stoppable`: it asks the context now and then whether to `keep` what it came to and to end.
     """
 
     def define(run: Callable[[Context, P], list[Rendered]]) -> Definition[P]:
@@ -48,8 +62,9 @@ def task(
             time_request_s=time_request_s,
             hidden=hidden,
             cpu=cpu,
+            stoppable=stoppable,
         )
-        return Definition(kind, params, run)
+        return Definition(kind, params, run, light)
 
     return define
 
@@ -60,6 +75,11 @@ class Work:
 
     definition: Definition[Any]
     params: TaskParams
+
+    @property
+    def light(self) -> bool:
+        """Done in less time than it takes to wake a thread for it."""
+        return self.definition.light(self.params)
 
     def run(self, context: Context) -> list[Rendered]:
         return self.definition.run(context, self.params)

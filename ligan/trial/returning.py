@@ -35,7 +35,7 @@ def send_home(line: Line, out: Path, work: Path, globs: Sequence[str], most: int
     """
     returned = Returned()
     for name, path in _chosen(out, work, globs).items():
-        why = _send(line, name, path, returned, most)
+        why = _send(line, name, path, out, returned, most)
         if why and len(returned.left_out) < _NAMED:
             returned.left_out.append(f"{name[:300]}: {why}")
     return returned
@@ -64,7 +64,7 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(names))
 
 
-def _send(line: Line, name: str, path: Path, returned: Returned, most: int) -> str:
+def _send(line: Line, name: str, path: Path, out: Path, returned: Returned, most: int) -> str:
     """Why it stays; empty when it was sent."""
     if len(returned.files) >= MAX_FILES:
         return f"{MAX_FILES} files are sent back already"
@@ -79,7 +79,10 @@ def _send(line: Line, name: str, path: Path, returned: Returned, most: int) -> s
         size = sum(length for _, length in pieces)
         content = [sha256 for sha256, _ in pieces]
         executable = bool(found.st_mode & 0o100)
-        returned.files.append(ReturnedFile(path=name, size=size, pieces=content, executable=executable))
+        inside = not path.is_relative_to(out)
+        returned.files.append(
+            ReturnedFile(path=name, size=size, pieces=content, executable=executable, in_folder=inside)
+        )
     except ValidationError:
         return "its name cannot be sent"
     except OSError as error:

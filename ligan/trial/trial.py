@@ -18,7 +18,7 @@ from ligan.job import Home
 from ligan.job_server import job_server
 from ligan.problem import Problem
 from ligan.trial.command import Command, code_of
-from ligan.trial.folder import FolderError, fetch
+from ligan.trial.folder import FolderError, fetch, put_back
 from ligan.trial.line import Line
 from ligan.trial.output import Output
 from ligan.trial.returning import send_home
@@ -79,8 +79,11 @@ class Trial:
         """All of it. Returns the command's exit code. Raises Problem when the daemon refuses or stays away."""
         self._line.ready()
         order = self._line.order()
+        self._output.begins = order.log_begins
         try:
             fetch(self._line, order.folder, self._work)
+            self._make_folders()
+            put_back(self._line, order.carried, self._work, self._out)
             code = self._command(order)
         except (FolderError, OSError) as error:
             self._output.say(f"[LiGAN] {error}")
@@ -88,9 +91,11 @@ class Trial:
         self._report(order, code)
         return code
 
-    def _command(self, order: TrialOrder) -> int:
+    def _make_folders(self) -> None:
         for folder in (self._out, self._temporary):
             folder.mkdir(mode=0o700)
+
+    def _command(self, order: TrialOrder) -> int:
         command = Command(order.command, self._work, self._path, self._environment(order))
         following = threading.Thread(target=self._follow, name="log", daemon=True)
         following.start()
@@ -126,6 +131,8 @@ class Trial:
         """The job's own, with where things are. Output is wanted as it comes."""
         own = {"LIGAN_OUT": self._out, "LIGAN_JOB": order.trial_id, "TMPDIR": self._temporary, "PWD": self._work}
         words = {name: str(value) for name, value in own.items()}
+        if order.ends_at is not None:
+            words["LIGAN_ENDS_AT"] = f"{order.ends_at:.0f}"
         home = os.environ.get("HOME", "")
         if not os.access(home, os.W_OK):  # as in a container
             words["HOME"] = words["TMPDIR"]

@@ -11,6 +11,9 @@ TOKEN_HEADER = "Authorization"  # noqa: S105 (a header's name)
 JOB_HEADER = "X-Ligan-Job"
 FRONTEND_HEADER = "X-Ligan-Frontend"
 SESSION_HEADER = "X-Ligan-Session"
+PREFER_HEADER = "Prefer"
+AT_ONCE = "wait=1"
+"""Its value (RFC 7240, section 4.3) by a caller who takes what is done at once with the answer, and no report of it."""
 PRIVATE_PREFIX = "x-ligan-"
 """Headers of ours between the parts; the gateway drops any that a browser sends."""
 

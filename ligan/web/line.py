@@ -59,19 +59,33 @@ class Line:
         else:
             self._socket.sendall(head + body)
 
-    def receive(self) -> Reply:
-        """The answer to what was sent."""
+    def receive(self, within_s: float | None = None) -> Reply:
+        """The answer to what was sent; with `within_s`, it has to be there whole in so many seconds."""
         answer = _Answer()
+        if within_s is not None:
+            self._read_once(answer, within_s)
         while not answer.whole:
             answer.feed(self._socket.recv(_CHUNK))
         self.kept = answer.kept
         return answer.reply
 
+    def _read_once(self, answer: _Answer, within_s: float) -> None:
+        usual = self._socket.gettimeout()
+        self._socket.settimeout(within_s)
+        answer.feed(self._socket.recv(_CHUNK))
+        self._socket.settimeout(usual)
+        if not answer.whole:
+            raise BrokenAnswerError("the answer came in pieces")
+
     def idle(self) -> bool:
         """Whether it can be used again: the other side has neither closed it nor said anything unasked."""
+        return self.kept and not self.heard(0)
+
+    def heard(self, within_s: float) -> bool:
+        """Whether something is there to be read within so many seconds."""
         poll = select.poll()  # select(2) cannot watch a descriptor above 1023
         poll.register(self._socket, select.POLLIN)
-        return self.kept and not poll.poll(0)
+        return bool(poll.poll(within_s * 1000))
 
     def close(self) -> None:
         self._socket.close()

@@ -28,6 +28,7 @@ class Progressed(Message):
     task_id: TaskId
     percent: float = Field(ge=0, le=100)
     eta_s: float | None = Field(None, description="Seconds until it is done, as far as is known")
+    preview: ResultImage | None = Field(None, description="A new picture of what it came to; null: as before")
 
 
 class Resulted(Message):

@@ -26,6 +26,22 @@ class FaceState(StrEnum):
     """No backend is ready to look yet; the task itself will look, and say what is wrong if no face is there."""
 
 
+class Flag(StrEnum):
+    """What a screen found about a face that was made: reasons to look twice, and no measure of fairness."""
+
+    UNCLEAR_FACE = "unclear-face"
+    """Eyes, nose and mouth were not found."""
+    UNUSUAL_FACE = "unusual-face"
+    """Far from the faces that the engine draws."""
+    DOUBLE_OF_SUSPECT = "double-of-suspect"
+    """So near to the person on the photo that both might be taken for one."""
+    DOUBLE_OF_FILLER = "double-of-filler"
+    """So near to an earlier face of this result."""
+    OTHER_AGE = "other-age"
+    """Seems to be of another age than the person on the photo."""
+    OTHER_GENDER = "other-gender"
+
+
 class Face(Message):
     """The face of an upload that tasks will use."""
 
@@ -60,6 +76,10 @@ class NewImage(Message):
     )
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ImageRef(Message):
     """An input image of a task, as the backend gets it."""
 
@@ -67,6 +87,7 @@ class ImageRef(Message):
     sha256: Sha256
     origin: Origin
     face: int | None = Field(None, ge=1, description="Which face, counted from the left, when there are several")
+    weights: Sha256 | None = Field(None, exclude_if=_is_none, description="Artifact: the refined weights that made it")
 
 
 class Look(Message):

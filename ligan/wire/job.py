@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, StringConstraints, field_serializer
 from ligan.ids import Nonce, Sha256, TaskId
 from ligan.problem import ProblemDocument
 from ligan.wire.base import MOST, Message
+from ligan.wire.image import Flag
 
 Role = Literal["frontend", "backend", "cpu", "trial"]
 """`cpu`: a backend on a cpu node, shared by all sessions while they wait for their own. `trial`: a developer's command
@@ -100,6 +101,8 @@ class ReportedImage(Message):
     width: int = Field(ge=1, le=MOST)
     height: int = Field(ge=1, le=MOST)
     caption: str = ""
+    flags: list[Flag] | None = Field(None, description="What a screen found; null: nobody looked")
+    weights: Sha256 | None = Field(None, description="Artifact: the refined weights that made it, the session's own")
 
 
 class ReportedResult(Message):
@@ -117,6 +120,23 @@ class ReportedCheckpoint(Message):
     attempt: int = Field(ge=1, le=MOST)
     seq: int = Field(ge=0, le=MOST)
     sha256: Sha256
+
+
+class ReportedPreview(Message):
+    """`on-preview` from a backend; an artifact already. `seq` grows within an attempt; the newest counts."""
+
+    task_id: TaskId
+    attempt: int = Field(ge=1, le=MOST)
+    seq: int = Field(ge=0, le=MOST)
+    sha256: Sha256
+    width: int = Field(ge=1, le=MOST)
+    height: int = Field(ge=1, le=MOST)
+
+
+class Erased(Message):
+    """Daemon to backends that sessions share: drop what was made of these artifacts, they are no more."""
+
+    artifacts: list[Sha256] = Field(max_length=10_000)
 
 
 class ReportedError(Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from enum import StrEnum
 from typing import Any
 
@@ -10,10 +11,13 @@ from pydantic import Field, JsonValue
 from ligan.ids import ImageId, Sha256, TaskId
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.base import Message
-from ligan.wire.image import ImageRef
+from ligan.wire.image import Flag, ImageRef
 
 IMAGE_FORMAT = "image-id"
 """JSON Schema `format` of a parameter that names an image of the session."""
+
+DURATION_FORMAT = "duration-s"
+"""JSON Schema `format` of a parameter that says how many seconds a task may take."""
 
 
 class TaskState(StrEnum):
@@ -38,6 +42,7 @@ class TaskKind(Message):
     time_request_s: float = Field(gt=0, description="Seconds of backend time a task may need")
     cpu: bool = Field(True, description="A backend without a GPU does it in good time")
     hidden: bool = Field(False, description="For developers; pages do not offer it")
+    stoppable: bool = Field(False, description="Its person may end it early and keep what it came to")
 
 
 class TaskKinds(Message):
@@ -68,6 +73,7 @@ class ResultImage(Message):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     caption: str = ""
+    flags: list[Flag] | None = Field(None, description="What a screen found; null: nobody looked")
 
 
 class TaskResult(Message):
@@ -84,6 +90,8 @@ class Task(Message):
     attempt: int = Field(1, ge=1, description="Grows by one whenever another backend takes the task over")
     progress: float = Field(ge=0, le=100, description="Percent")
     eta_s: float | None = Field(None, description="Seconds until it is done, as far as is known")
+    preview: ResultImage | None = Field(None, description="What it came to so far; replaced by the next one")
+    stopping: bool = Field(False, description="Its person has asked to end it early and to keep what it came to")
     result: TaskResult | None = None
     error: ProblemDocument | None = None
 
@@ -101,8 +109,10 @@ class TaskOrder(Message):
     params: dict[str, JsonValue]
     images: list[ImageRef] = Field(default_factory=list)
     checkpoint: Sha256 | None = Field(None, description="Artifact with the state that an earlier attempt came to")
+    stop: bool = Field(False, exclude_if=operator.not_, description="Keep what the earlier attempt came to, and end")
 
 
 class TaskAccepted(Message):
     task_id: TaskId
     position: int = Field(ge=0, description="Tasks before it in the queue")
+    done: bool = Field(False, description="It is done already and has no images: no report follows")

@@ -11,6 +11,8 @@ from ligan.ids import Sha256, TrialId
 from ligan.wire.base import Message
 
 MAX_WORDS = 1000
+GO_ON = 75
+"""Exit code (EX_TEMPFAIL, sysexits.h) of a command that ended in time and wants to go on in another job."""
 MAX_FILES = 1000
 """Files that a trial may return."""
 MAX_PIECE = 8 * 1024 * 1024
@@ -68,6 +70,13 @@ class NewTrial(Message):
         "backend", description="Container image, where the site has one"
     )
     partition: PartitionName = Field("", description="One of those that the site names; empty: as the site prefers")
+    continues: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Further jobs that may go on from what the one before left: after exit code 75, a time limit, "
+        "preemption or a failed node",
+    )
     array: str = Field("", max_length=200, description="Job arrays are refused")
     nodes: int = Field(1, ge=1, description="More than one is refused")
 
@@ -77,6 +86,7 @@ class ReturnedFile(Content):
 
     path: RelativePath
     executable: bool = False
+    in_folder: bool = Field(False, description="It lay in the working folder, and not in $LIGAN_OUT")
 
 
 class TrialFiles(Message):
@@ -108,6 +118,8 @@ class Trial(Message):
     log_bytes: int = Field(ge=0)
     log_full: bool = Field(False, description="The log has reached its limit; what came later was dropped")
     files: int = Field(0, ge=0, description="Files that came back")
+    part: int = Field(1, ge=1, description="Which of its jobs this is, where it may be continued")
+    parts: int = Field(1, ge=1, description="Jobs that it may have at most")
 
 
 class Trials(Message):
@@ -143,6 +155,9 @@ class TrialOrder(Message):
     returns: list[str]
     log_bytes: int = Field(ge=0, description="The log may have so many")
     return_bytes: int = Field(ge=0, description="Files that are sent back may have so many together")
+    carried: list[ReturnedFile] = Field(default_factory=list, description="What the part before left, put back")
+    log_begins: int = Field(0, ge=0, description="Offset of this part's first byte in the trial's log")
+    ends_at: float | None = Field(None, description="Unix seconds of the job's time limit, as far as it is known")
 
 
 class LogKept(Message):

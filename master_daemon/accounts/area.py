@@ -8,6 +8,8 @@ LOGIN = "/login"
 LOGOUT = "/logout"
 ACCOUNT = "/api/v1/account"
 _OPERATORS = ("/operator", "/api/v1/admin", "/metrics", "/api/v1/jobs")
+_BELOW_OPERATORS = tuple(f"{root}/" for root in _OPERATORS)
+_BELOW_LOGIN = f"{LOGIN}/"
 
 
 class Area(Enum):
@@ -22,10 +24,6 @@ class Area(Enum):
 
 def area_of(path: str) -> Area:
     """By the path as it came, not decoded: what is written in an odd way is for users."""
-    if _within(path, LOGIN) or path == LOGOUT:
+    if path in (LOGIN, LOGOUT) or path.startswith(_BELOW_LOGIN):
         return Area.ANYBODY
-    return Area.OPERATORS if any(_within(path, root) for root in _OPERATORS) else Area.USERS
-
-
-def _within(path: str, root: str) -> bool:
-    return path == root or path.startswith(f"{root}/")
+    return Area.OPERATORS if path in _OPERATORS or path.startswith(_BELOW_OPERATORS) else Area.USERS

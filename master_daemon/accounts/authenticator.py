@@ -74,6 +74,26 @@ class Authenticator:
         except MissingError:
             return None
 
+    def lasts(self, caller: Caller | Refusal, head: RequestHead) -> bool:
+        """Is this, said of a head, true of each that is alike, until `epoch` changes, but for what `again` looks at?"""
+        known = isinstance(caller, Caller) and (bool(caller.session_key) or head.get(b"cookie") is None)
+        return known and self._is_plain(head)
+
+    def again(self, caller: Caller, head: RequestHead, now: float) -> Caller | Refusal | None:
+        """As `known`, of a head of which it has said `caller`, which `lasts`: what time changes, and no more."""
+        if caller.by is By.LOGIN and not self._still_in(caller, now):
+            return None
+        try:
+            self._limit(caller, head, now)
+        except Problem as problem:
+            return Refusal(problem)
+        return caller
+
+    @property
+    def epoch(self) -> int:
+        """Counts the changes of users, logins, tokens and sessions."""
+        return self._memory.epoch
+
     def who(self, head: RequestHead, now: float) -> Caller | Refusal:
         """Who calls, or why the request gets no further."""
         return self._noted(head, now, self._memory.read)
@@ -86,7 +106,7 @@ class Authenticator:
         """The decision, noted for `_recent` where it holds for the next request too."""
         epoch = self._memory.epoch
         caller = self._decide(head, now, look)
-        if self._is_plain(head) and isinstance(caller, Caller) and (caller.session_key or head.get(b"cookie") is None):
+        if self.lasts(caller, head):
             self._memory.keep(_recent_key(head), caller, epoch)
         return caller
 
@@ -107,12 +127,20 @@ class Authenticator:
         if not self._plain or head.get(b"authorization") is not None:
             raise MissingError
         caller: Caller = self._memory.recall(_recent_key(head), _nothing)
-        if caller.by is By.LOGIN:
-            login: Login = self._memory.recall(("login", caller.login_id), _nothing)
-            if not self._alive(login, now):
-                raise MissingError
-            self.used_logins[caller.login_id] = now
+        if caller.by is By.LOGIN and not self._still_in(caller, now):
+            raise MissingError
         return self._checked(caller, head, now)
+
+    def _still_in(self, caller: Caller, now: float) -> bool:
+        """Is the login remembered, and not too old? Then it is used."""
+        try:
+            login: Login = self._memory.recall(("login", caller.login_id), _nothing)
+        except MissingError:
+            return False
+        if not self._alive(login, now):
+            return False
+        self.used_logins[caller.login_id] = now
+        return True
 
     # Who it is -----------------------------------------------------------------------------------------------------
 
@@ -183,6 +211,9 @@ class Authenticator:
             same_origin.check_name(self._network.arrival(head))
         if head.method not in same_origin.SAFE and caller.by is not By.TOKEN:  # no page can make a browser send a token
             same_origin.check(head, self._network.arrival(head), strict=caller.known)
+        self._limit(caller, head, now)
+
+    def _limit(self, caller: Caller, head: RequestHead, now: float) -> None:
         if caller.by is By.STRANGER:
             _take(self._strangers, neighbourhood(caller.address), now)
         if caller.known:

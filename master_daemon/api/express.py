@@ -19,7 +19,7 @@ from ligan.web.http.head import RequestHead
 from ligan.web.http.route import File, Whole
 from ligan.web.reading import read
 from ligan.wire.image import NewImage
-from ligan.wire.job import Heartbeat, ReportedError, ReportedProgress, ReportedResult
+from ligan.wire.job import Heartbeat, ReportedError, ReportedPreview, ReportedProgress, ReportedResult
 from ligan.wire.task import NewTask
 from master_daemon.api import artifacts, frontend, life, new_task, public, reports, tasks
 from master_daemon.api.asked import Asked
@@ -36,6 +36,7 @@ _PHOTO = "/cluster/v1/images"
 _ARTIFACT = re.compile(r"/cluster/v1/artifacts/([0-9a-f]{64})")
 _REPORTS: dict[str, tuple[type[BaseModel], Callable[[Parts, Claim, Any], Asked]]] = {
     "/cluster/v1/on-progress": (ReportedProgress, reports.progressed),
+    "/cluster/v1/on-preview": (ReportedPreview, reports.previewed),
     "/cluster/v1/on-result": (ReportedResult, reports.resulted),
     "/cluster/v1/on-error": (ReportedError, reports.failed),
     "/cluster/v1/heartbeat": (Heartbeat, life.heard),

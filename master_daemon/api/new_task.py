@@ -29,6 +29,7 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
         now = parts.now()
         task_id = tasks.add(transaction, key, form.kind, new.params, refs, now)
         early.send(parts.delivery.assign(transaction, now, key))
+        early.hear(transaction)
     return Asked(TaskCreated(task_id=task_id), 202, early.finish)
 
 

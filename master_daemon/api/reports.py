@@ -6,13 +6,14 @@ from functools import partial
 
 from flask import Response
 
+from ligan.intervals import CHECKPOINT, REFINE_PREVIEW
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint
-from ligan.wire.job import Done, ReportedCheckpoint, ReportedError, ReportedProgress, ReportedResult
+from ligan.wire.job import Done, ReportedCheckpoint, ReportedError, ReportedPreview, ReportedProgress, ReportedResult
 from master_daemon.api.asked import Asked, respond
 from master_daemon.api.caller import BACKENDS, Claim, admit, check_token, claim
 from master_daemon.parts import Parts
-from master_daemon.state import reports
+from master_daemon.state import reports, retention
 from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import seats
@@ -39,6 +40,11 @@ def reports_api(parts: Parts) -> APIBlueprint:
         """The artifact is here already. It replaces the task's last one."""
         return respond(kept(parts, claim(), body))
 
+    @api.post("/on-preview", summary="A picture of what a task came to so far", responses={"200": Done})
+    def on_preview(body: ReportedPreview) -> Response:
+        """The artifact is here already. It replaces the task's last one, and is gone when the task has ended."""
+        return respond(previewed(parts, claim(), body))
+
     return api
 
 
@@ -55,7 +61,8 @@ def progressed(parts: Parts, claimed: Claim, report: ReportedProgress) -> Asked:
 
 def resulted(parts: Parts, claimed: Claim, report: ReportedResult) -> Asked:
     check_token(parts, claimed, *BACKENDS)
-    missing = [image.sha256 for image in report.images if not parts.artifacts.has(image.sha256)]
+    named = {name for image in report.images for name in (image.sha256, image.weights) if name is not None}
+    missing = sorted(name for name in named if not parts.artifacts.has(name))
     with parts.database.write() as transaction:
         job = _backend(parts, transaction, claimed)
         if missing:
@@ -76,10 +83,36 @@ def kept(parts: Parts, claimed: Claim, report: ReportedCheckpoint) -> Asked:
     check_token(parts, claimed, *BACKENDS)
     with parts.database.write() as transaction:
         job = _backend(parts, transaction, claimed)
-        if not parts.artifacts.has(report.sha256):
-            raise Problem("malformed-request", f"Send this artifact first: {report.sha256}.")
-        reports.checkpoint(transaction, job, report)
-    return Asked(Done())
+        _require(parts, report.sha256)
+        replaced = reports.checkpoint(transaction, job, report)
+    return Asked(Done(), then=partial(_drop, parts, replaced, parts.now() - CHECKPOINT / 2))
+
+
+def previewed(parts: Parts, claimed: Claim, report: ReportedPreview) -> Asked:
+    check_token(parts, claimed, *BACKENDS)
+    with parts.database.write() as transaction:
+        job = _backend(parts, transaction, claimed)
+        _require(parts, report.sha256)
+        replaced = reports.preview(transaction, job, report, parts.now())
+    return Asked(Done(), then=partial(_drop, parts, replaced, parts.now() - REFINE_PREVIEW / 2))
+
+
+def _require(parts: Parts, sha256: str) -> None:
+    if not parts.artifacts.has(sha256):
+        raise Problem("malformed-request", f"Send this artifact first: {sha256}.")
+
+
+def _drop(parts: Parts, sha256: str | None, stored_before: float) -> None:
+    """Unlink an artifact that was replaced, if nobody else has it.
+
+    Bytes that came since `stored_before` (Unix seconds) may be about to be named by another; the sweeper looks later.
+    """
+    if sha256 is None:
+        return
+    with parts.database.read() as connection:
+        unneeded = retention.unneeded(connection, sha256)
+    if unneeded:
+        parts.artifacts.remove(parts.artifacts.path(sha256), stored_before)
 
 
 def _backend(parts: Parts, transaction: Transaction, claimed: Claim) -> Job:

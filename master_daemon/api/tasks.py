@@ -6,6 +6,7 @@ from flask import Response
 from pydantic import BaseModel
 
 from ligan.ids import TaskId
+from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.task import NewTask, Task, TaskCreated, Tasks
 from master_daemon.api import new_task
@@ -43,6 +44,18 @@ def tasks_api(parts: Parts) -> APIBlueprint:
     def cancel(path: TaskPath) -> Response:
         asking, key = calling_session(parts)
         parts.delivery.cancel(key, path.task_id)
+        return reply(task(parts, asking, path.task_id), 202)
+
+    @api.post("/tasks/<task_id>/stop", summary="End a task early and keep what it came to", responses={"202": Task})
+    def stop(path: TaskPath) -> Response:
+        """For kinds that say `stoppable`. A task that runs ends within seconds, with an ordinary result; one that has
+        not begun is cancelled. Asking again changes nothing; a task that has ended is a problem (`task-ended`).
+        """
+        asking, key = calling_session(parts)
+        found = task(parts, asking, path.task_id)
+        if not parts.descriptions.forms.find(found.kind).kind.stoppable:
+            raise Problem("not-stoppable", "This kind of task has nothing to keep before its end; cancel it instead.")
+        parts.delivery.stop(key, path.task_id)
         return reply(task(parts, asking, path.task_id), 202)
 
     return api

@@ -28,15 +28,20 @@ _EPILOG = f"""examples:
   ligan submit --time 30 -- python train.py --steps 200
   ligan submit --return 'runs/**/*.png' -- ./train.sh          files of the folder come back, too
   ligan submit --gpus 0 --image cpu -- python -m pytest -q     without a GPU
+  ligan submit --continue 10 --time 60 --return 'run/**' -- ligan train generator --data shards --out run
   job=$(ligan submit --detach -- ./long.sh); ligan logs -f $job
   ligan submit --json -- ./run.sh | jq -r 'select(.event == "end").state'
 
 The folder: what git tracks or does not ignore (all files where there is no git), without what .liganignore names, a
 pattern a line. What comes back is in ligan-out/JOB. Ctrl-C cancels and waits for the end; a second one leaves.
 
+Longer than one job: with --continue N, a command that ends with exit code 75, meets its time limit, is preempted or
+loses its machine goes on in another job, with the folder and all that came back last, where it lay. When its time ends
+stands in $LIGAN_ENDS_AT (Unix seconds). `ligan cancel` ends all of it.
+
 Who may: users of the role developer. An API token in $LIGAN_TOKEN or ~/.config/ligan/token, the service in --server or
-$LIGAN_SERVER; neither is needed on the daemon's own machine. A test job is not started again when the cluster ends it,
-and job arrays are not taken: submit once for each value.
+$LIGAN_SERVER; neither is needed on the daemon's own machine. Without --continue a test job is not started
+again when the cluster ends it. Job arrays are not taken: submit once for each value.
 
 {exits.TEXT}"""
 
@@ -54,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path(), help="working folder; default: this one")
     parser.add_argument("--return", dest="returns", action="append", default=[], metavar="GLOB", help="files to return")
     parser.add_argument("--out", type=Path, help="where files that come back are written; default: ligan-out/JOB")
+    parser.add_argument(
+        "--continue",
+        dest="continues",
+        type=int,
+        default=0,
+        metavar="N",
+        help="go on in up to N further jobs; see below",
+    )
     parser.add_argument("--detach", action="store_true", help="print the job's ID and leave")
     parser.add_argument("--json", action="store_true", help="print an object a line for each event")
     parser.add_argument("--array", default="", help=argparse.SUPPRESS)
@@ -129,6 +142,7 @@ def _draft(arguments: argparse.Namespace, folder: Path) -> Draft:
             minutes=arguments.time,
             image=arguments.image,
             partition=arguments.partition,
+            continues=arguments.continues,
             array=arguments.array or array,
             nodes=max(arguments.nodes, nodes),
         )

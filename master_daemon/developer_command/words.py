@@ -80,7 +80,8 @@ def outlook(trial: Trial, now: float) -> str:
     """Where it is, and why."""
     where = f" on {trial.host}" if trial.host and trial.state is TrialState.RUNNING else ""
     start = f" Expected start {moment(trial.expected_start, now)}." if trial.expected_start else ""
-    return f"{trial.state}{where}: {trial.reason}{start}"
+    part = f" part {trial.part} of at most {trial.parts}" if trial.parts > 1 else ""
+    return f"{trial.state}{part}{where}: {trial.reason}{start}"
 
 
 def summary(trial: Trial) -> str:

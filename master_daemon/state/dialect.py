@@ -20,6 +20,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # NORMAL would lose the last acknowledged commits in a power cut
     "foreign_keys=ON",
     "busy_timeout=10000",
+    "cache_size=-512",  # KiB for each of 32 connections, which fill it in time; the system caches the file
     "secure_delete=ON",  # erased means erased: deleted content is overwritten (promise 8)
 )
 _SERVER_SETTINGS = {

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect, update
 from sqlalchemy.schema import CreateColumn
 
-from master_daemon.state.schema import attempts_of_job, jobs, logins, metadata
+from master_daemon.state.schema import attempts_of_job, images, images_of_weights, jobs, logins, metadata, tasks, trials
 
 Step = Callable[[Connection], None]
 
@@ -41,5 +41,14 @@ def _to_4(connection: Connection) -> None:
     attempts_of_job.create(connection, checkfirst=True)
 
 
-STEPS: Mapping[int, Step] = {3: _to_3, 4: _to_4}
+def _to_5(connection: Connection) -> None:
+    """New tables; what a trial's job goes on from; previews and ends before the time, refined weights."""
+    metadata.create_all(connection)
+    of_tasks = (tasks.c.preview, tasks.c.preview_sha256, tasks.c.preview_seq, tasks.c.stopping)
+    for column in (trials.c.carried, images.c.weights, *of_tasks):
+        add_column(connection, column)
+    images_of_weights.create(connection, checkfirst=True)
+
+
+STEPS: Mapping[int, Step] = {3: _to_3, 4: _to_4, 5: _to_5}
 """By the version that each leads to. Older databases than the first step's need the LiGAN before this one first."""

@@ -41,6 +41,12 @@ def make_room(transaction: Transaction, owner: str, most: int) -> None:
             transaction.connection.execute(delete(pieces).where(*this))
 
 
+def keep_only(transaction: Transaction, owner: str, names: Iterable[str]) -> None:
+    """All others of the owner's go."""
+    mine = (pieces.c.owner == owner, pieces.c.sha256.not_in(list(names)))
+    transaction.connection.execute(delete(pieces).where(*mine))
+
+
 def drop_unused(transaction: Transaction, before: float) -> None:
     """Of users, stored before then (Unix s): what a trial took over is the trial's own."""
     of_trial = pieces.c.owner.in_(select(trials.c.trial_id))

@@ -33,10 +33,17 @@ _OF_SESSION = tasks.c.session_key == bindparam("key")
 _ON_BACKEND = tasks.c.nonce == bindparam("holder")
 _PLACE = Prepared(update(tasks).where(_THIS).values(nonce=bindparam("holder"), sent=False).returning(tasks.c.attempt))
 _AGAIN = Prepared(
-    update(tasks).where(_THIS).values(state=TaskState.QUEUED.value, nonce=None, sent=False, seq=-1, eta_s=None),
+    update(tasks)
+    .where(_THIS)
+    .values(state=TaskState.QUEUED.value, nonce=None, sent=False, seq=-1, preview_seq=-1, eta_s=None),
     *("attempt", "losses"),
 )
 _SENT = Prepared(update(tasks).where(*ATTEMPT_THERE).values(sent=True))
+_TO_STOP = Prepared(
+    select(tasks.c.task_id, tasks.c.attempt, tasks.c.nonce)
+    .where(IS_OPEN, tasks.c.stopping.is_(True), tasks.c.nonce.is_not(None))
+    .order_by(tasks.c.number)
+)
 _UNCONFIRMED = Prepared(select(tasks.c.number).where(*ATTEMPT_THERE, tasks.c.sent.is_(False)))
 _OPEN = (
     select(tasks.c.nonce, tasks.c.task_id, tasks.c.session_key, tasks.c.time_request_s, tasks.c.cpu)
@@ -120,6 +127,11 @@ def nonces_to_send(connection: Connection) -> list[str]:
     return [row.nonce for row in _NONCES_TO_SEND.all(connection, {})]
 
 
+def to_stop(connection: Connection) -> list[TakenBack]:
+    """Attempts on backends whose person wants them to end early, oldest first."""
+    return [TakenBack(*row) for row in _TO_STOP.all(connection, {})]
+
+
 def awaits(connection: Connection, order: TaskOrder, nonce: str) -> bool:
     """Has the backend not confirmed the order, as far as is written down?"""
     return _UNCONFIRMED.first(connection, attempt_there(order.task_id, order.attempt, nonce)) is not None
@@ -156,7 +168,7 @@ def lose(transaction: Transaction, nonce: str, problem: ProblemDocument, retry: 
 def may_read(connection: Connection, nonce: str, sha256: str) -> bool:
     """Does a task that is placed on this backend need the artifact?"""
     return any(
-        row.checkpoint == sha256 or any(ref.sha256 == sha256 for ref in REFS.validate_json(row.images))
+        row.checkpoint == sha256 or any(sha256 in (ref.sha256, ref.weights) for ref in REFS.validate_json(row.images))
         for row in _of_backend(connection, nonce)
     )
 
@@ -183,4 +195,5 @@ def _order(row: Any) -> TaskOrder:  # noqa: ANN401 (a row)
         params=json.loads(row.params),
         images=REFS.validate_json(row.images),
         checkpoint=row.checkpoint,
+        stop=row.stopping,
     )

@@ -10,7 +10,7 @@ from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.event import EventName, Progressed, Resulted
 from ligan.wire.image import Origin
-from ligan.wire.job import ReportedCheckpoint, ReportedImage, ReportedProgress, ReportedResult
+from ligan.wire.job import ReportedCheckpoint, ReportedImage, ReportedPreview, ReportedProgress, ReportedResult
 from ligan.wire.task import ResultImage, TaskOrder, TaskResult, TaskState
 from master_daemon.state import attempts, events, images
 from master_daemon.state.database import Transaction
@@ -18,12 +18,14 @@ from master_daemon.state.jobs import Job
 from master_daemon.state.placing import ATTEMPT_THERE, attempt_there
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import tasks
-from master_daemon.state.tasks import end
+from master_daemon.state.tasks import drop_preview, end
 
 _HELD = Prepared(select(tasks.c.task_id, tasks.c.attempt, tasks.c.session_key).where(*ATTEMPT_THERE))
 _UPDATE = update(tasks).where(*ATTEMPT_THERE).returning(tasks.c.session_key)
 """Finds and changes in one: no row where the attempt is not that backend's any more."""
 _CHECKPOINT = Prepared(_UPDATE.values(checkpoint=bindparam("sha256"), losses=0))
+_PREVIEW = Prepared(_UPDATE, "preview", "preview_sha256", "preview_seq")
+_BEFORE = Prepared(select(tasks).where(*ATTEMPT_THERE))
 _PROGRESS = Prepared(
     _UPDATE.where(tasks.c.seq < bindparam("newer")).values(
         state=TaskState.RUNNING.value, sent=True, seq=bindparam("newer")
@@ -31,7 +33,7 @@ _PROGRESS = Prepared(
     *("percent", "eta_s"),
 )
 _FINISH = Prepared(
-    _UPDATE.values(state=TaskState.DONE.value, percent=100.0, eta_s=None),
+    _UPDATE.values(state=TaskState.DONE.value, percent=100.0, eta_s=None).returning(tasks.c.preview),
     *("result", "ended_at"),
 )
 
@@ -50,10 +52,35 @@ def progress(transaction: Transaction, job: Job, report: ReportedProgress, now: 
     events.append(transaction, row.session_key, EventName.ON_PROGRESS, message, now)
 
 
-def checkpoint(transaction: Transaction, job: Job, report: ReportedCheckpoint) -> None:
-    """Remember from where the next attempt resumes. Raises Problem `stale-report`."""
+def preview(transaction: Transaction, job: Job, report: ReportedPreview, now: float) -> str | None:
+    """Publish the newest picture of what a task came to; the one before is no image of the session any more.
+
+    A late or doubled report (smaller `seq`) changes nothing. Returns the artifact that it replaced, if any.
+    Raises Problem `stale-report`.
+    """
+    before = _before(transaction, job, report)
+    if report.seq <= before.preview_seq:
+        return None
+    picture = ResultImage(image_id=new_id("i"), width=report.width, height=report.height)
+    values = {"preview_seq": report.seq, "preview": picture.model_dump_json(), "preview_sha256": report.sha256}
+    _PREVIEW.one(transaction.connection, _there(job, report) | values)
+    drop_preview(transaction, before.preview)
+    size = (report.width, report.height)
+    images.add(transaction, before.session_key, report.sha256, size, Origin.TASK, now, image_id=picture.image_id)
+    message = Progressed(task_id=report.task_id, percent=before.percent, eta_s=before.eta_s, preview=picture)
+    events.append(transaction, before.session_key, EventName.ON_PROGRESS, message, now)
+    return before.preview_sha256 if before.preview_sha256 != report.sha256 else None
+
+
+def checkpoint(transaction: Transaction, job: Job, report: ReportedCheckpoint) -> str | None:
+    """Remember from where the next attempt resumes. Returns the artifact that it replaced, if any.
+
+    Raises Problem `stale-report`.
+    """
+    before = _before(transaction, job, report)
     if _CHECKPOINT.first(transaction.connection, _there(job, report) | {"sha256": report.sha256}) is None:
         raise _stale()
+    return before.checkpoint if before.checkpoint != report.sha256 else None
 
 
 def finish(transaction: Transaction, job: Job, report: ReportedResult, now: float) -> None:
@@ -63,9 +90,11 @@ def finish(transaction: Transaction, job: Job, report: ReportedResult, now: floa
     row = _FINISH.first(transaction.connection, _there(job, report) | result)
     if row is None:
         raise _stale()
+    drop_preview(transaction, row.preview)
     for image, picture in zip(report.images, pictures, strict=True):
         size = (image.width, image.height)
-        images.add(transaction, row.session_key, image.sha256, size, Origin.TASK, now, image_id=picture.image_id)
+        key, by = row.session_key, image.weights
+        images.add(transaction, key, image.sha256, size, Origin.TASK, now, image_id=picture.image_id, weights=by)
     attempts.end(transaction, report.task_id, report.attempt, "done", now)
     message = Resulted(task_id=report.task_id, images=pictures)
     events.append(transaction, row.session_key, EventName.ON_RESULT, message, now)
@@ -84,10 +113,21 @@ def refuse(transaction: Transaction, order: TaskOrder, nonce: str, problem: Prob
 
 
 def _named(image: ReportedImage) -> ResultImage:
-    return ResultImage(image_id=new_id("i"), width=image.width, height=image.height, caption=image.caption)
+    size = {"width": image.width, "height": image.height}
+    return ResultImage(image_id=new_id("i"), **size, caption=image.caption, flags=image.flags)
 
 
-def _there(job: Job, report: ReportedProgress | ReportedCheckpoint | ReportedResult) -> dict[str, object]:
+def _before(transaction: Transaction, job: Job, report: ReportedCheckpoint | ReportedPreview) -> Any:  # noqa: ANN401 (a row)
+    """The task as it is so far."""
+    row = _BEFORE.first(transaction.connection, _there(job, report))
+    if row is None:
+        raise _stale()
+    return row
+
+
+def _there(
+    job: Job, report: ReportedProgress | ReportedCheckpoint | ReportedPreview | ReportedResult
+) -> dict[str, object]:
     return attempt_there(report.task_id, report.attempt, job.nonce)
 
 

@@ -130,21 +130,38 @@ def _erase(transaction: Transaction, keys: list[str], actor: str, now: float) ->
 
 def _artifacts(connection: Connection, keys: list[str], now: float) -> dict[str, float]:
     """The sessions' artifacts, and when each was last named."""
-    marks = select(tasks.c.checkpoint).where(tasks.c.session_key.in_(keys), tasks.c.checkpoint.is_not(None))
-    last = func.max(images.c.created_at)
-    named = select(images.c.sha256, last).where(images.c.session_key.in_(keys)).group_by(images.c.sha256)
-    checkpoints = dict.fromkeys(connection.execute(marks).scalars(), now)
-    return {**checkpoints, **{name: float(at) for name, at in connection.execute(named)}}
+    of_tasks = (tasks.c.checkpoint, tasks.c.preview_sha256)
+    states = [_of_tasks(connection, keys, column, now) for column in of_tasks]
+    named = [_of_images(connection, keys, column) for column in (images.c.weights, images.c.sha256)]
+    return {name: at for found in (*states, *named) for name, at in found.items()}
+
+
+def _of_tasks(
+    connection: Connection, keys: list[str], column: ColumnElement[str | None], now: float
+) -> dict[str, float]:
+    query = select(column).where(tasks.c.session_key.in_(keys), column.is_not(None))
+    return {str(name): now for name in connection.execute(query).scalars()}
+
+
+def _of_images(connection: Connection, keys: list[str], column: ColumnElement[str | None]) -> dict[str, float]:
+    query = select(column, func.max(images.c.created_at)).where(images.c.session_key.in_(keys), column.is_not(None))
+    return {name: float(at) for name, at in connection.execute(query.group_by(column))}
 
 
 def _needed(connection: Connection, names: set[str]) -> set[str]:
     """Those of the artifacts that a session or a test job has, or an open task works with."""
-    needed = set(connection.execute(select(images.c.sha256).where(images.c.sha256.in_(names))).scalars())
-    needed |= set(connection.execute(select(piece_rows.c.sha256).where(piece_rows.c.sha256.in_(names))).scalars())
+    needed: set[str | None] = set()
+    for column in (images.c.sha256, images.c.weights, piece_rows.c.sha256):
+        needed.update(connection.execute(select(column).where(column.in_(names))).scalars())
     for row in connection.execute(select(tasks.c.images, tasks.c.checkpoint).where(_OPEN)):
-        needed.update(ref.sha256 for ref in _REFS.validate_json(row.images))
+        needed.update(name for ref in _REFS.validate_json(row.images) for name in (ref.sha256, ref.weights))
         needed.add(row.checkpoint)
-    return needed & names
+    return {name for name in needed if name in names}
+
+
+def unneeded(connection: Connection, sha256: str) -> bool:
+    """Whether nobody has the artifact any more."""
+    return not _needed(connection, {sha256})
 
 
 def _forgettable(cutoff: float) -> ColumnElement[bool]:

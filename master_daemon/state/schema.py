@@ -88,6 +88,7 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("face", Integer),
+    Column("weights", String),  # SHA-256 of the refined weights that made it, the session's own
     Column("created_at", Float, nullable=False),
     Index("images_by_artifact", "session_key", "sha256"),
 )
@@ -112,6 +113,10 @@ tasks = Table(
     Column("seq", Integer, nullable=False, default=-1),
     Column("percent", Float, nullable=False, default=0.0),
     Column("eta_s", Float),
+    Column("preview", Text),  # what it came to so far, a ResultImage message
+    Column("preview_sha256", String),
+    Column("preview_seq", Integer, nullable=False, default=-1, server_default="-1"),
+    Column("stopping", Boolean, nullable=False, default=False, server_default=false()),  # to end early, keeping that
     Column("result", Text),
     Column("problem", Text),
     Column("created_at", Float, nullable=False),
@@ -142,6 +147,7 @@ attempts = Table(
 )
 
 Index("images_of_artifact", images.c.sha256)  # does any session still need it?
+images_of_weights = Index("images_of_weights", images.c.weights)  # the same of refined weights
 attempts_of_job = Index("attempts_of_job", attempts.c.nonce)  # whose tasks a shared backend did
 
 # One row: which daemon may write. Each one that takes over counts `epoch` up, and earlier ones are fenced by it.
@@ -238,6 +244,7 @@ trials = Table(
     Column("created_at", Float, nullable=False),
     Column("cancelled_at", Float),
     Column("result", Text),  # the command's end as it was reported, a TrialResult message
+    Column("carried", Text),  # that of its last part that reported one, which its newest job goes on from
     UniqueConstraint("user", "request_id"),
 )
 

@@ -42,12 +42,17 @@ class Sweeper:
         self._logs_swept_at = float("-inf")
         self._folder = 0
         self._forget: list[Forget] = []
+        self._forget_artifacts: list[Callable[[Collection[str]], object]] = []
         self.forget_trials: Forget = _nobody
         """Called with the IDs of test jobs that are no more."""
 
     def subscribe(self, forget: Forget) -> None:
         """`forget` is called with the keys of sessions that are no more, once they are erased."""
         self._forget.append(forget)
+
+    def subscribe_to_artifacts(self, forget: Callable[[Collection[str]], object]) -> None:
+        """`forget` is called with the names of artifacts that are no more."""
+        self._forget_artifacts.append(forget)
 
     def turn(self, now: float) -> None:
         """A bounded amount of work; other writers come in between."""
@@ -89,6 +94,8 @@ class Sweeper:
     def _finish(self, erased: Erased) -> None:
         for sha256, named_at in erased.artifacts.items():
             self._artifacts.remove(self._artifacts.path(sha256), named_at)
+        for told in self._forget_artifacts if erased.artifacts else ():
+            told(erased.artifacts)
         if erased.trials:
             self.forget_trials(erased.trials)
         if erased.keys:

@@ -17,8 +17,8 @@ from ligan.ids import new_id
 from ligan.problem import Problem, ProblemDocument
 from ligan.wire.event import EventName, Failed
 from ligan.wire.image import ImageRef
-from ligan.wire.task import Task, TaskKind, TaskResult, TaskState
-from master_daemon.state import attempts, events
+from ligan.wire.task import ResultImage, Task, TaskKind, TaskResult, TaskState
+from master_daemon.state import attempts, events, images
 from master_daemon.state.database import Transaction
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import sessions, tasks
@@ -36,9 +36,11 @@ _ADD = Prepared(
 _ALL = Prepared(select(tasks).where(_OF_SESSION).order_by(tasks.c.number))
 _ONE = Prepared(select(tasks).where(_OF_SESSION, tasks.c.task_id == bindparam("this")))
 _OPEN_COUNT = Prepared(select(func.count().label("number")).where(_OF_SESSION, IS_OPEN))
+_THIS = tasks.c.task_id == bindparam("this")
 _END = Prepared(
-    update(tasks).where(tasks.c.task_id == bindparam("this")).values(eta_s=None), "state", "problem", "ended_at"
+    update(tasks).where(_THIS).values(eta_s=None).returning(tasks.c.preview), "state", "problem", "ended_at"
 )
+_STOP = Prepared(update(tasks).where(_THIS).values(stopping=True))
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class TakenBack:
     task_id: str
     attempt: int
     nonce: str | None
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """An attempt whose backend, if one has it, is to be told of its end before the time."""
+
+    attempt: TakenBack
+    cancelled: bool
 
 
 def add(
@@ -107,6 +117,22 @@ def cancel(transaction: Transaction, key: str, task_id: str, now: float) -> Take
     return TakenBack(row.task_id, row.attempt, row.nonce)
 
 
+def stop(transaction: Transaction, key: str, task_id: str, now: float) -> Stopped:
+    """Have the task end early with what it came to; one that has come to nothing yet is cancelled.
+
+    Raises Problem: unknown-task, task-ended.
+    """
+    row = _row(transaction.connection, key, task_id)
+    if TaskState(row.state).terminal:
+        raise Problem("task-ended", "The task has ended already; `GET tasks/ID` says what came of it.")
+    nothing_yet = row.state == TaskState.QUEUED.value and row.checkpoint is None
+    if nothing_yet:
+        cancel(transaction, key, task_id, now)
+    else:
+        _STOP.run(transaction.connection, {"this": task_id})
+    return Stopped(TakenBack(row.task_id, row.attempt, row.nonce), nothing_yet)
+
+
 def cancel_all(transaction: Transaction, key: str, now: float) -> list[TakenBack]:
     """End all that the session has open. Returns the attempts that backends may have."""
     query = select(tasks.c.task_id).where(tasks.c.session_key == key, IS_OPEN)
@@ -130,9 +156,16 @@ def end(transaction: Transaction, row: Any, problem: ProblemDocument, now: float
     attempts.end(transaction, row.task_id, row.attempt, problem.slug, now)
     state = TaskState.CANCELLED if problem.slug == "cancelled" else TaskState.FAILED
     values = {"this": row.task_id, "state": state.value, "problem": problem.model_dump_json(), "ended_at": now}
-    _END.run(transaction.connection, values)
+    (shown,) = _END.one(transaction.connection, values)
+    drop_preview(transaction, shown)
     message = Failed(task_id=row.task_id, problem=problem)
     events.append(transaction, row.session_key, EventName.ON_ERROR, message, now)
+
+
+def drop_preview(transaction: Transaction, preview: str | None) -> None:
+    """No page gets this preview of a task any more; its bytes go as those that nobody names."""
+    if preview is not None:
+        images.remove(transaction, ResultImage.model_validate_json(preview).image_id)
 
 
 def _fail_waiting(transaction: Transaction, whose: ColumnElement[bool], problem: ProblemDocument, now: float) -> None:
@@ -157,6 +190,14 @@ def _task(row: Any) -> Task:  # noqa: ANN401 (a row)
         state=TaskState(row.state),
         progress=row.percent,
         eta_s=row.eta_s,
+        preview=_preview(row),
+        stopping=row.stopping,
         result=TaskResult.model_validate_json(row.result) if row.result else None,
         error=ProblemDocument.model_validate_json(row.problem) if row.problem else None,
     )
+
+
+def _preview(row: Any) -> ResultImage | None:  # noqa: ANN401 (a row)
+    """It is gone once the task has ended."""
+    shown = row.preview is not None and not TaskState(row.state).terminal
+    return ResultImage.model_validate_json(row.preview) if shown else None

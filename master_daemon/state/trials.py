@@ -32,7 +32,18 @@ class TrialRow:
     created_at: float
     cancelled_at: float | None
     result: TrialResult | None
+    """Of its newest job."""
     job: Job
+    """The newest."""
+    carried: TrialResult | None = None
+    """Of the last job before it that reported one."""
+    before_s: float = 0.0
+    """Seconds that those before it ran."""
+
+    @property
+    def part(self) -> int:
+        """Which of its jobs the newest is, from 1."""
+        return self.job.generation
 
     @property
     def exit_code(self) -> int | None:
@@ -81,6 +92,13 @@ def reported(transaction: Transaction, trial_id: str, result: TrialResult) -> No
     transaction.connection.execute(mine.values(result=result.model_dump_json()))
 
 
+def continued(transaction: Transaction, row: TrialRow) -> None:
+    """Its newest job has ended, and another goes on from what it left; where that is nothing, from what it had."""
+    carried = row.result or row.carried
+    values = {"result": None, "carried": None if carried is None else carried.model_dump_json()}
+    transaction.connection.execute(update(trials).where(trials.c.trial_id == row.trial_id).values(**values))
+
+
 def forgotten(connection: Connection, limit: int) -> list[str]:
     """IDs of trials whose jobs' rows retention has taken."""
     has_job = exists().where(jobs.c.seat == trials.c.trial_id)
@@ -103,10 +121,19 @@ def _rows() -> Select[Any]:
 
 def _read(connection: Connection, query: Select[Any]) -> list[TrialRow]:
     found = [(row, job_rows.newest(connection, row.trial_id)) for row in connection.execute(query).all()]
-    return [_row(row, job) for row, job in found if job is not None]
+    return [_row(row, job, _before_s(connection, job)) for row, job in found if job is not None]
 
 
-def _row(row: Row[Any], job: Job) -> TrialRow:
+def _before_s(connection: Connection, job: Job) -> float:
+    if job.generation == 1:
+        return 0.0
+    earlier = (jobs.c.seat == job.seat, jobs.c.generation < job.generation, jobs.c.started_at.is_not(None))
+    return float(
+        connection.execute(select(func.sum(jobs.c.ended_at - jobs.c.started_at)).where(*earlier)).scalar() or 0
+    )
+
+
+def _row(row: Row[Any], job: Job, before_s: float) -> TrialRow:
     return TrialRow(
         trial_id=row.trial_id,
         user=row.user,
@@ -114,6 +141,12 @@ def _row(row: Row[Any], job: Job) -> TrialRow:
         order=NewTrial.model_validate_json(row.order),
         created_at=row.created_at,
         cancelled_at=row.cancelled_at,
-        result=None if row.result is None else TrialResult.model_validate_json(row.result),
+        result=_result(row.result),
+        carried=_result(row.carried),
         job=job,
+        before_s=before_s,
     )
+
+
+def _result(stored: str | None) -> TrialResult | None:
+    return None if stored is None else TrialResult.model_validate_json(stored)

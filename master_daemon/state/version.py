@@ -11,7 +11,7 @@ from master_daemon.state import copies
 from master_daemon.state.migrations import STEPS
 from master_daemon.state.schema import lease, meta, metadata
 
-VERSION = 4
+VERSION = 5
 """One more with every released change of `schema.py`, and a step in `migrations.py`."""
 _KEY = "schema_version"
 _UNMARKED = 1

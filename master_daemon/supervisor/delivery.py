@@ -7,21 +7,21 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
 from ligan.problem import Problem
 from ligan.settings import Settings
-from ligan.web.client import Begun
-from ligan.wire.job import Done
+from ligan.wire.job import ReportedResult
 from ligan.wire.task import TaskAccepted, TaskOrder
 from master_daemon.state import jobs, placing, reports, tasks
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
-from master_daemon.state.tasks import TakenBack
+from master_daemon.supervisor import seats
 from master_daemon.supervisor.dispatch import dispatch
 from master_daemon.supervisor.lines import Lines
+from master_daemon.supervisor.parcel import Parcel, Sent
+from master_daemon.supervisor.telling import Telling
 
 log = logging.getLogger(__name__)
 _UNSENT = frozenset({"unreachable", "queue-full", "backend-not-ready", "not-authorised"})
@@ -34,25 +34,8 @@ _ON_REQUESTS = 6
 _BACKGROUND = 32
 """Threads that do nothing else. A backend that hangs holds one of them."""
 
-
-@dataclass(frozen=True)
-class Parcel:
-    """What a backend has not confirmed yet, oldest first, as of one moment of the database."""
-
-    job: Job
-    orders: list[TaskOrder]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """An order whose answer is still to be read; `held` are the backend's turn and a request's place, given back when
-    it is closed.
-    """
-
-    parcel: Parcel
-    order: TaskOrder
-    call: Begun
-    held: ExitStack
+_MOMENT = 0.002
+"""Seconds that a transaction waits for a light task's end, which takes a tenth of it."""
 
 
 class Delivery:
@@ -68,8 +51,11 @@ class Delivery:
         self._turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._taking_turns = threading.Lock()
         self._background = ThreadPoolExecutor(_BACKGROUND, "delivery")
+        self.telling = Telling(database, lines, self._later)
         self._here = threading.BoundedSemaphore(_ON_REQUESTS)
         self._again: set[str] = set()
+        self._light: set[tuple[str, str]] = set()
+        """Backends, and the kinds of tasks with which they are done in a moment."""
         self.on_silence: Callable[[], object] = _nobody_asks
         """Called when a backend that should be ready did not take an order."""
 
@@ -94,6 +80,7 @@ class Delivery:
             if nonce not in self._again:
                 self._again.add(nonce)
                 self._later(partial(self._deliver_again, nonce))
+        self.telling.stop_again()
 
     def note_confirmed(self) -> None:
         """Write down, all at once, which orders backends have: most have begun or ended by now, which says it too.
@@ -132,10 +119,29 @@ class Delivery:
                 return Sent(parcel, orders[0], call, held.pop_all())
         return None
 
+    def hear(self, sent: Sent, transaction: Transaction) -> None:
+        """Before the commit: a light task's end is stored with its beginning.
+
+        It waits for `_MOMENT`, and only for a backend that was done with such a task as quickly the last time.
+        """
+        if sent.light not in self._light:
+            return
+        if sent.call.heard(_MOMENT):
+            with suppress(Problem):  # `end` settles that
+                sent.answer(_MOMENT)
+        if sent.done:
+            reports.finish(transaction, sent.parcel.job, _report(sent.order), self._clock())
+            sent.stored = True
+        else:
+            self._light.discard(sent.light)
+
     def end(self, sent: Sent) -> None:
         """After the commit: hear the backend's answer, and send it what else there is."""
         with sent.held:
-            through = self._settle(sent.parcel.job, sent.order, partial(sent.call.end, TaskAccepted))
+            prompt = sent.outcome is None and sent.call.heard(0)
+            through = sent.stored or self._settle(sent.parcel.job, sent.order, sent.answer)
+            if prompt and sent.done:
+                self._light.add(sent.light)
         nonce = sent.parcel.job.nonce
         if through and (len(sent.parcel.orders) > 1 or nonce in self._due):
             self.deliver(nonce)
@@ -143,7 +149,8 @@ class Delivery:
     def abandon(self, sent: Sent) -> None:
         """There was no commit."""
         with sent.held:
-            sent.call.abandon()
+            if sent.outcome is None:
+                sent.call.abandon()
 
     def deliver_each(self, parcels: Iterable[Parcel]) -> None:
         """`deliver` these right after the commit of the transaction that they come from: here, which is the quickest,
@@ -212,7 +219,7 @@ class Delivery:
     def _settle(self, job: Job, order: TaskOrder, exchange: Callable[[], TaskAccepted]) -> bool:
         """Note what the backend says to an order. Whether it got through."""
         try:
-            exchange()
+            accepted = exchange()
         except Problem as problem:
             if problem.slug in _UNSENT:
                 self.on_silence()
@@ -220,12 +227,23 @@ class Delivery:
             with self._database.write() as transaction:
                 reports.refuse(transaction, order, job.nonce, problem.document, self._clock())
             return True
-        self._confirmed[order.task_id, order.attempt] = order, job.nonce
+        if accepted.done:
+            self._done(job, order)
+        else:
+            self._confirmed[order.task_id, order.attempt] = order, job.nonce
         return True
+
+    def _done(self, job: Job, order: TaskOrder) -> None:
+        """As a report without images says it; the backend has room for another task."""
+        now = self._clock()
+        with suppress(Problem), self._database.write() as transaction:  # stale: cancelled or taken back meanwhile
+            reports.finish(transaction, job, _report(order), now)
+            self.place(transaction, now, job.seat if seats.is_session(job.seat) else None)
 
     def forget(self, job: Job) -> None:
         """Close the line to a job that has ended."""
         self._due.discard(job.nonce)
+        self._light -= {light for light in tuple(self._light) if light[0] == job.nonce}
         self.lines.drop(job)
 
     def cancel(self, key: str, task_id: str) -> None:
@@ -235,26 +253,29 @@ class Delivery:
             recalled = tasks.cancel(transaction, key, task_id, now)
             self.place(transaction, now, key)
         if recalled is not None:
-            self.recall([recalled])
+            self.telling.recall([recalled])
 
-    def recall(self, attempts: Iterable[TakenBack]) -> None:
-        """Tell backends, in the background, to forget these attempts. What they report of them is stale anyway."""
-        for attempt in attempts:
-            if attempt.nonce is not None:
-                self._later(partial(self._recall, attempt))
+    def stop(self, key: str, task_id: str) -> None:
+        """Have a task end early with what it came to; its backend is told at each turn until it has.
 
-    def _recall(self, attempt: TakenBack) -> None:
-        with self._database.read() as connection:
-            job = jobs.find(connection, attempt.nonce or "")
-        if job is None or not job.live or job.host is None:
-            return
-        with suppress(Problem):  # ended there already, or out of reach, where its report will find itself stale
-            self.lines.to(job).delete(f"/tasks/{attempt.task_id}", Done, {"attempt": str(attempt.attempt)})
+        Raises Problem: unknown-task, task-ended.
+        """
+        now = self._clock()
+        with self._database.write() as transaction:
+            stopped = tasks.stop(transaction, key, task_id, now)
+            self.place(transaction, now, key)
+        tell = self.telling.recall if stopped.cancelled else self.telling.stop
+        tell([stopped.attempt])
 
     def _later(self, work: Callable[[], None]) -> Future[None]:
         future = self._background.submit(work)
         future.add_done_callback(_log_failure)
         return future
+
+
+def _report(order: TaskOrder) -> ReportedResult:
+    """What the backend would report of a task that is done and has no images."""
+    return ReportedResult(task_id=order.task_id, attempt=order.attempt)
 
 
 def _nobody_asks() -> None:

@@ -14,7 +14,7 @@ from ligan.problem import Problem
 from ligan.tls.contexts import name_of
 from ligan.tls.peer import Peer
 from ligan.web.client import Client
-from ligan.web.guard import TOKEN_HEADER, bearer
+from ligan.web.guard import AT_ONCE, PREFER_HEADER, TOKEN_HEADER, bearer
 from ligan.web.http.route import Address, Secured
 from ligan.wire.job import Challenge, ChallengeAnswer, Done
 from master_daemon.state.jobs import Job
@@ -38,7 +38,7 @@ class Lines:
         """The line to a job that has registered."""
         key = (job.nonce, job.url)
         if key not in self._clients:
-            headers = {TOKEN_HEADER: bearer(self._launcher.token(job))}
+            headers = {TOKEN_HEADER: bearer(self._launcher.token(job)), PREFER_HEADER: AT_ONCE}
             self._clients[key] = Client(self.url(job), headers, at_once=_AT_ONCE, peer=self._peer(job))
         return self._clients[key]
 

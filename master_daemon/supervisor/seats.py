@@ -23,7 +23,7 @@ POOL = "pool-"
 STANDBY = "standby-"
 CPU = "cpu-"
 TRIAL = "j-"
-"""A trial's ID is its seat, which only one job ever fills: a trial is not started again."""
+"""A trial's ID is its seat: one job fills it, or one after the other where the trial may be continued."""
 _MOST_JOBS = 2
 """Of one seat at a time: the one that serves or drains, and the next."""
 

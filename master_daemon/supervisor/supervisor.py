@@ -239,19 +239,21 @@ class Supervisor:
     def clear_out(self, transaction: Transaction, key: str, now: float) -> None:
         """End all that the session has under way, with what it has on shared backends, before it is erased."""
         recalled = tasks.cancel_all(transaction, key, now)
-        transaction.then.append(partial(self._delivery.recall, recalled))
+        transaction.then.append(partial(self._delivery.telling.recall, recalled))
         self.vacate(transaction, key, "It was erased.", now)
 
     def _end_within(self, transaction: Transaction, job: Job, why: str, now: float) -> None:
         _, after = self._transitions.apply(transaction, job.nonce, _over(why, now), now)
         transaction.then += [partial(self._submission.dismiss, after, now), self.wake]
 
-    def when_trial_moves(self, tell: Callable[[str], object]) -> None:
-        """`tell` is called with the ID of each trial of which there is something new, from any thread."""
-        self._transitions.trial_moved = tell
+    def follow_trials(self, moved: Callable[[str], object], ended: Callable[[Transaction, Job, float], object]) -> None:
+        """`moved` is called with the ID of each trial of which there is something new, from any thread; `ended` with
+        each trial's job that is over, within the transaction that stores it.
+        """
+        self._transitions.trial_moved, self._transitions.trial_ended = moved, ended
 
     def begin(self, transaction: Transaction, job: Job, now: float) -> None:
-        """Store the intent of a job that fills its seat once; it is submitted in the next turn."""
+        """Store the intent of a trial's job; it is submitted in the next turn."""
         self._transitions.add(transaction, job, now)
         transaction.then.append(self.wake)
 

@@ -33,6 +33,8 @@ class Transitions:
         self._views = views
         self.trial_moved: Callable[[str], object] = _nobody
         """Told of each trial, by its ID, of which there is something new."""
+        self.trial_ended: Callable[[Transaction, Job, float], object] = _nothing
+        """Told of each trial's job that ends, within the transaction that stores it."""
 
     def change(self, nonce: str, decide: Change, now: float) -> tuple[Job, Job]:
         """(before, after) of one transition, decided inside the transaction: the job itself may have called home.
@@ -91,7 +93,7 @@ class Transitions:
     def _drains(self, transaction: Transaction, job: Job, now: float) -> None:
         taken_back = placing.take_back(transaction, job.nonce, now)
         if taken_back:
-            transaction.then.append(lambda: self._delivery.recall(taken_back))
+            transaction.then.append(lambda: self._delivery.telling.recall(taken_back))
             self._delivery.place(transaction, now)
 
     def _is_over(self, transaction: Transaction, job: Job, now: float) -> None:
@@ -102,6 +104,8 @@ class Transitions:
         tasks.fail_unwanted(transaction, problem, now)
         self._delivery.place(transaction, now)
         transaction.then.append(lambda: self._delivery.forget(job))
+        if seats.is_trial(job.seat):
+            self.trial_ended(transaction, job, now)
 
     def release(self, transaction: Transaction, key: str, why: ProblemDocument, now: float) -> None:
         """The session wants no backend any more; tasks that wait for one end with the reason."""
@@ -120,6 +124,10 @@ class Transitions:
 
 
 def _nobody(_trial_id: str) -> None:
+    pass
+
+
+def _nothing(_transaction: Transaction, _job: Job, _now: float) -> None:
     pass
 
 

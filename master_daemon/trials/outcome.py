@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from ligan.wire.session import JobState
-from ligan.wire.trial import Trial, TrialResult, TrialState
+from ligan.wire.trial import GO_ON, Trial, TrialResult, TrialState
 from master_daemon.cluster.states import EndCause
 from master_daemon.state.jobs import Job
 from master_daemon.state.trials import TrialRow
@@ -49,11 +49,19 @@ def reason_of(row: TrialRow, holds: str) -> str:
     state = state_of(row)
     if state is TrialState.DONE:
         return "Its command is done."
+    if state is TrialState.FAILED and row.exit_code == GO_ON:
+        return f"{ended_with(GO_ON)} {_more_to_do(row)}"
     if state is TrialState.FAILED and row.exit_code:
         return ended_with(row.exit_code)
     if state is TrialState.FAILED and row.exit_code is None and job.job_id:
         return f"{job.reason} It could not report; the operators find the log of job {job.job_id} on the daemon's host."
-    return f"{job.reason} {_NOT_AGAIN}" if state in _SENT_AWAY else job.reason
+    return f"{job.reason} {_NOT_AGAIN}" if state in _SENT_AWAY and not row.order.continues else job.reason
+
+
+def _more_to_do(row: TrialRow) -> str:
+    if row.order.continues:
+        return f"It has more to do, but was not to have more than {row.order.continues + 1} jobs."
+    return "It has more to do: `ligan submit --continue N` lets it go on in further jobs."
 
 
 def ended_with(exit_code: int) -> str:
@@ -80,9 +88,9 @@ def settled(result: TrialResult, cancelled: bool) -> EndCause | None:
 
 def view(row: TrialRow, holds: str, log_bytes: int, log_limit: int, now: float) -> Trial:
     """The trial as its owner sees it; `log_bytes` of its log are there of at most `log_limit`."""
-    job, order = row.job, row.order
+    job, order, left = row.job, row.order, row.result or row.carried
     until = now if job.ended_at is None else job.ended_at
-    run_s = 0.0 if job.started_at is None else max(0.0, until - job.started_at)
+    run_s = row.before_s + (0.0 if job.started_at is None else max(0.0, until - job.started_at))
     return Trial(
         trial_id=row.trial_id,
         user=row.user_name,
@@ -98,13 +106,15 @@ def view(row: TrialRow, holds: str, log_bytes: int, log_limit: int, now: float) 
         started_at=job.started_at,
         ends_at=job.ends_at,
         ended_at=job.ended_at,
-        queued_s=max(0.0, _first(job, until) - row.created_at),
+        queued_s=max(0.0, _first(job, until) - row.created_at - row.before_s),
         run_s=run_s,
         gpu_minutes=round(run_s * order.gpus / 60, 3),
         exit_code=row.exit_code,
         log_bytes=log_bytes,
         log_full=log_bytes >= log_limit,
-        files=len(row.result.files) if row.result else 0,
+        files=len(left.files) if left else 0,
+        part=row.part,
+        parts=order.continues + 1,
     )
 
 

@@ -21,4 +21,9 @@ def check(connection: Connection, settings: Settings, user: str, now: float) -> 
     if trials.count_live(connection, user) >= most:
         detail = f"{most} of your test jobs wait or run already, and more are not allowed; wait for one, or cancel one."
         raise Problem("too-many-jobs", detail, retry_after_s=ASK_AGAIN, limit=most)
+    check_next(connection, settings, user, now)
+
+
+def check_next(connection: Connection, settings: Settings, user: str, now: float) -> None:
+    """Whether one of the user's trials may go on in another job. Raises Problem `gpu-time-used-up`."""
     allowance.check_gpu_time_of(connection, settings.limits, "" if user == trials.OPERATOR else user, now)

@@ -32,8 +32,9 @@ from master_daemon.state.trials import TrialRow
 from master_daemon.supervisor import lifecycle
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.supervisor import Supervisor
-from master_daemon.trials import outcome, quota, refusals
+from master_daemon.trials import chain, outcome, quota, refusals
 from master_daemon.trials.log_files import LogFiles, whole_characters
+from master_daemon.trials.trial_parts import TrialParts
 
 _LISTED = 200
 _CANCELLED = "It was cancelled."
@@ -66,7 +67,8 @@ class Trials:
         self._supervisor = supervisor
         self._news: list[Callable[[str], object]] = []
         self.logs = LogFiles(state_dir / "trial-logs", self._settings.trials.log_mb << 20)
-        supervisor.when_trial_moves(self._tell)
+        self._parts = TrialParts(launcher, supervisor)
+        supervisor.follow_trials(self._tell, self._parts.over)
 
     @property
     def _settings(self) -> Settings:
@@ -122,14 +124,7 @@ class Trials:
         self._take_over(transaction, user, trial_id, order.folder, now)
         trials.add(transaction, trial_id, user, order, now)
         audit.record(transaction, user, "submit", trial_id, now, gpus=order.gpus, minutes=order.minutes)
-        job = replace(
-            self._launcher.job(trial_id, trial_id, None, now),
-            gpus=order.gpus,
-            time_limit_s=order.minutes * 60,
-            partition=order.partition or None,
-            image=order.image,
-        )
-        self._supervisor.begin(transaction, job, now)
+        self._parts.begin(transaction, trial_id, order, now)
         return trial_id
 
     def _take_over(
@@ -177,8 +172,9 @@ class Trials:
         return self.logs.read(self._find(owner, trial_id).trial_id, offset, most)
 
     def files(self, owner: Owner, trial_id: str) -> TrialResult | None:
-        """What came back; None while nothing has."""
-        return self._find(owner, trial_id).result
+        """What came back last; None while nothing has."""
+        row = self._find(owner, trial_id)
+        return row.result or row.carried
 
     def content(self, owner: Owner, trial_id: str, path: str) -> tuple[ReturnedFile, Iterator[bytes]]:
         """A file that came back, and its bytes."""
@@ -217,7 +213,8 @@ class Trials:
 
     def order(self, job: Job) -> TrialOrder:
         """What the job is to do."""
-        order, trials_ = self._row(job.seat).order, self._settings.trials
+        row, trials_ = self._row(job.seat), self._settings.trials
+        order = row.order
         return TrialOrder(
             trial_id=job.seat,
             command=order.command,
@@ -225,10 +222,13 @@ class Trials:
             returns=order.returns,
             log_bytes=self.logs.limit,
             return_bytes=trials_.return_mb << 20,
+            carried=row.carried.files if row.carried else [],
+            log_begins=self.logs.size(job.seat),
+            ends_at=job.ends_at,
         )
 
     def piece(self, job: Job, sha256: str) -> Path:
-        """A piece of the job's working folder."""
+        """A piece of the job's working folder, or of what it goes on from."""
         with self._database.read() as connection:
             mine = pieces.of(connection, job.seat, [sha256])
         if not mine or not self._artifacts.has(sha256):
@@ -237,8 +237,8 @@ class Trials:
 
     def keep_piece(self, job: Job, sha256: str, body: bytes, now: float) -> None:
         """Keep a piece of what comes back. Raises Problem `file-too-large`, `job-too-large`, `malformed-request`."""
-        folder = self._row(job.seat).order.folder
-        most = (self._settings.trials.return_mb << 20) + (folder.size if folder else 0)
+        had = chain.had(self._row(job.seat))
+        most = (self._settings.trials.return_mb << 20) + sum(content.size for content in had)
         _check_piece(sha256, body)
         with self._database.read() as connection:
             others = pieces.total(connection, job.seat) - sum(pieces.of(connection, job.seat, [sha256]).values())

@@ -38,8 +38,11 @@ class SessionCookie:
 
     def _decrypt(self, value: str) -> str | None:
         try:
-            return self._fernet.decrypt(value.encode()).decode()
-        except (InvalidToken, UnicodeError):
+            sealed = value.encode()
+            if base64.urlsafe_b64encode(base64.urlsafe_b64decode(sealed)) != sealed:
+                return None  # Fernet would overlook what is no base64: there is one way to write a cookie
+            return self._fernet.decrypt(sealed).decode()
+        except (InvalidToken, ValueError):
             return None
 
 

@@ -45,7 +45,7 @@ _PATTERN = re.compile(
     r"|(?P<ACCOUNT>(/api/v1/account|/login)/.*)"
     r"|(?P<JOB_EVENTS>/api/v1/jobs/[^/]+/events)"
     r"|(?P<OPERATOR>(/operator|/api/v1/admin|/api/v1/jobs)/.*)"
-    r"|(?P<OWN>/api/v1/tasks/(?!kinds$)[^/]+|/docs.*|/[a-z-]+-api-docs(/.*)?)"
+    r"|(?P<OWN>/api/v1/tasks/(?!kinds$)[^/]+|/api/v1/tasks/[^/]+/stop|/docs.*|/[a-z-]+-api-docs(/.*)?)"
 )
 
 

@@ -28,6 +28,7 @@ from master_daemon.trials.stream import trial_stream
 from master_daemon.tunnel.cookie import set_cookie
 from master_daemon.tunnel.destination import Destination, destination_of
 from master_daemon.tunnel.hub import Hub
+from master_daemon.tunnel.known import Known, Serving
 from master_daemon.tunnel.refused import refused
 from master_daemon.tunnel.stream import stream
 
@@ -67,7 +68,7 @@ class Gateway:
         private = self._authenticator.private_headers
         self._carried = Carried(_NOT_CARRIED | private, private=PRIVATE_PREFIX.encode())
         self._express = Express(parts)
-        self._proven = (("", ""), b"")
+        self._frontend: tuple[Job | None, Serving | None] = (None, None)
         self._shown = _line(GATEWAY_HEADER, gateway_token(parts.secret))
         self._routes: dict[Destination, Callable[[RequestHead, Caller], Route | Awaitable[Route]]] = {
             Destination.START: self._start,
@@ -77,36 +78,57 @@ class Gateway:
             Destination.ACCOUNT: self._account,
             Destination.OPERATOR: self._operator,
             Destination.JOB_EVENTS: self._job_events,
-            Destination.FRONTEND: self._frontend,
+            Destination.FRONTEND: self._to_frontend,
         }
 
     def route(self, head: RequestHead) -> Route | Awaitable[Route]:
         """Synchronous for a caller who is known. Raises Problem."""
-        caller = self._authenticator.known(head, self._parts.now())
-        return self._when_known(head) if caller is None else self._admit(head, caller)
+        now, known = self._parts.now(), head.note
+        if not isinstance(known, Known) or known.epoch != self._authenticator.epoch:
+            return self._anew(head, now)
+        caller = self._authenticator.again(known.caller, head, now)
+        if caller is not known.caller:
+            return self._anew(head, now) if caller is None else self._admit(head, caller, known.destination)
+        if known.destination is not Destination.FRONTEND:
+            return self._admit(head, known.caller, known.destination)
+        self._visited(known.caller, known.destination)
+        return self._frontend_again(head, known)
+
+    def _anew(self, head: RequestHead, now: float) -> Route | Awaitable[Route]:
+        epoch = self._authenticator.epoch
+        caller = self._authenticator.known(head, now)
+        if caller is None:
+            return self._when_known(head)
+        destination = destination_of(head)
+        head.note = None
+        if isinstance(caller, Caller) and self._authenticator.lasts(caller, head):
+            head.note = Known(epoch, caller, destination)
+        return self._admit(head, caller, destination)
 
     async def _when_known(self, head: RequestHead) -> Route:
         caller = await asyncio.to_thread(self._authenticator.who, head, self._parts.now())
-        route = self._admit(head, caller)
+        route = self._admit(head, caller, destination_of(head))
         return await route if isinstance(route, Awaitable) else route
 
-    def _admit(self, head: RequestHead, caller: Caller | Refusal) -> Route | Awaitable[Route]:
+    def _admit(self, head: RequestHead, caller: Caller | Refusal, destination: Destination) -> Route | Awaitable[Route]:
         if isinstance(caller, Refusal):
             return refused(head, caller)
-        destination = destination_of(head)
+        self._visited(caller, destination)
+        return self._routes[destination](head, caller)
+
+    def _visited(self, caller: Caller, destination: Destination) -> None:
         if caller.session_key and destination not in _NO_VISIT:
             self._parts.presence.touch(caller.session_key, self._parts.now())
-        return self._routes[destination](head, caller)
 
     # The ways ------------------------------------------------------------------------------------------------------
 
     async def _start(self, head: RequestHead, caller: Caller) -> Route:
         """The start page: every load gets a session ID of its own, which inherits what the last one had."""
         if caller.by is By.TOKEN:
-            return self._frontend(head, caller)
+            return self._to_frontend(head, caller)
         sealed = await asyncio.to_thread(self._parts.accounts.open_page, caller, self._parts.now())
         cookie = set_cookie(sealed, caller.secure)
-        return self._frontend(head, caller, ((b"set-cookie", cookie.encode()),))
+        return self._to_frontend(head, caller, ((b"set-cookie", cookie.encode()),))
 
     def _events(self, head: RequestHead, caller: Caller) -> Route:
         if not caller.session_key:
@@ -146,27 +168,38 @@ class Gateway:
         await asyncio.to_thread(self._parts.trials.look, developer, trial_id, self._parts.now())
         return trial_stream(self._parts, self._hub, trial_id, head.get(b"last-event-id") or "")
 
-    def _frontend(self, head: RequestHead, caller: Caller, answer_fields: Fields = ()) -> Route:
-        job = self._parts.supervisor.frontend
-        if job is None or not job.ready:
-            return _not_ready(head, answer_fields)
-        ours = self._proof(job) + _told(caller.session_id)
-        return Pass(
-            self._parts.lines.address(job),
-            self._carried,
-            MAX_BODY,
-            ours,
-            answer_fields,
-            on_unreachable=self._parts.supervisor.hint,
-        )
+    def _to_frontend(self, head: RequestHead, caller: Caller, answer_fields: Fields = ()) -> Route:
+        serving = self._serving()
+        return _not_ready(head, answer_fields) if serving is None else self._pass(serving, caller, answer_fields)
 
-    def _proof(self, job: Job) -> bytes:
-        """What the frontend believes; its token is derived once, and not for every request."""
-        known = (job.nonce, job.instance_id)
-        if self._proven[0] != known:
-            token = bearer(self._parts.launcher.token(job))
-            self._proven = known, _line(TOKEN_HEADER, token) + _line(FRONTEND_HEADER, job.instance_id)
-        return self._proven[1]
+    def _frontend_again(self, head: RequestHead, known: Known) -> Route:
+        """The same route as the last time, if the same frontend serves."""
+        serving = self._serving()
+        if serving is None:
+            return _not_ready(head, ())
+        if known.route is None or known.serving is not serving:
+            known.serving, known.route = serving, self._pass(serving, known.caller)
+        return known.route
+
+    def _pass(self, serving: Serving, caller: Caller, answer_fields: Fields = ()) -> Pass:
+        ours, hint = serving.proof + _told(caller.session_id), self._parts.supervisor.hint
+        return Pass(serving.to, self._carried, MAX_BODY, ours, answer_fields, on_unreachable=hint)
+
+    def _serving(self) -> Serving | None:
+        """The frontend; the same object for as long as nothing of it has changed."""
+        job = self._parts.supervisor.frontend
+        seen, serving = self._frontend
+        if job is not seen:
+            now = self._look(job)
+            serving = serving if now == serving else now
+            self._frontend = job, serving
+        return serving
+
+    def _look(self, job: Job | None) -> Serving | None:
+        if job is None or not job.ready:
+            return None
+        proof = _line(TOKEN_HEADER, bearer(self._parts.launcher.token(job))) + _line(FRONTEND_HEADER, job.instance_id)
+        return Serving(self._parts.lines.address(job), proof)
 
 
 def _told(session_id: str) -> bytes:

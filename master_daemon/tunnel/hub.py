@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection
 from typing import Protocol
 
 from ligan.intervals import SSE_KEEPALIVE
 from master_daemon.state.database import StoredEvent
 
+_SLICE = 64
+"""Events in one turn of the loop, which sends them at its end: the first pages read while the next are told."""
 _LOOKS = 10
 """Looks for silent streams within SSE_KEEPALIVE."""
 
@@ -44,25 +46,38 @@ class Hub:
         self.loop = loop
         self._pages: defaultdict[str, set[Page]] = defaultdict(set)
         self._looking: asyncio.TimerHandle | None = None
+        self._waiting: deque[StoredEvent] = deque()
 
     def publish(self, events: list[StoredEvent]) -> None:
         """Hand stored events on; they keep their order."""
         if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._spread, list(events))
+            self.loop.call_soon_threadsafe(self._take, list(events))
 
     def poke(self, key: str) -> None:
         """There is something new for the streams of `key`, which look for themselves what it is; from any thread."""
         self.publish([StoredEvent(key, 0, "news", "")])
 
-    def _spread(self, events: list[StoredEvent]) -> None:
-        now = self.loop.time()
-        for event in events:
-            pages = self._pages.get(event.session_key)
-            if pages:
-                framed = frame(event)
-                for page in list(pages):
-                    page.spoke_at = now
-                    page.tell(event.id, framed)
+    def _take(self, events: list[StoredEvent]) -> None:
+        idle = not self._waiting
+        self._waiting.extend(events)
+        if idle:
+            self._spread()
+
+    def _spread(self) -> None:
+        """A slice of what waits, and the next one when the loop has sent it."""
+        now, waiting = self.loop.time(), self._waiting
+        for _ in range(min(_SLICE, len(waiting))):
+            self._tell(waiting.popleft(), now)
+        if waiting:
+            self.loop.call_soon(self._spread)
+
+    def _tell(self, event: StoredEvent, now: float) -> None:
+        pages = self._pages.get(event.session_key)
+        if pages:
+            framed = frame(event)
+            for page in list(pages):
+                page.spoke_at = now
+                page.tell(event.id, framed)
 
     def broadcast(self, name: str, data: str) -> None:
         """An event for every open stream, from any thread. It has no id: a page that is not there reads what it says

@@ -44,6 +44,7 @@ def messages(task_id: str, attempt: int = 1) -> dict[str, dict[str, object]]:
         "/cluster/v1/on-result": {**of, "images": []},
         "/cluster/v1/on-error": {**of, "problem": problem},
         "/cluster/v1/on-checkpoint": {**of, "seq": 99, "sha256": _SHA},
+        "/cluster/v1/on-preview": {**of, "seq": 99, "sha256": _SHA, "width": 2, "height": 1},
     }
 
 

@@ -47,7 +47,7 @@ def _changed(cookie: str) -> Iterator[tuple[str, str]]:
         yield f"bit {bit} changed", base64.urlsafe_b64encode(changed).decode()
     for length in range(len(cookie)):
         yield f"cut after {length}", cookie[:length]
-    for added in ("A", "AAAA", "%00", "a b"):
+    for added in ("A", "AAAA", "%00", "a b", "#", "=", "\t", "\x80", "-", "====", "+/"):
         yield f"with {added!r} in it", cookie[:20] + added + cookie[20:]
     yield "backwards", cookie[::-1]
 

@@ -2,7 +2,7 @@
 
 # isort: off
 from tests.attack import smuggling, traversal, strangers, callbacks, destinations, cookies, forgeries, logins
-from tests.attack import api_tokens, proxies, frontend_ids, thefts, images, malformed, crowds, documents
+from tests.attack import api_tokens, proxies, frontend_ids, thefts, images, malformed, crowds, documents, remembered
 
 # isort: on
 from tests.attack.family import FAMILIES
@@ -21,6 +21,7 @@ __all__ = [
     "logins",
     "malformed",
     "proxies",
+    "remembered",
     "smuggling",
     "strangers",
     "thefts",

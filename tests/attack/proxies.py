@@ -16,7 +16,7 @@ import requests
 from tests.attack.count import Count
 from tests.attack.family import family
 from tests.attack.house import House
-from tests.attack.wire import request
+from tests.attack.wire import exchange, request
 from tests.faults.daemon import ROOT, DaemonProcess, free_port, ligan_argv
 from tests.master_daemon.accounts.person import Person
 from tests.master_daemon.accounts.provider_process import CLIENT, SECRET
@@ -78,6 +78,14 @@ def proxy_headers(house: House, count: Count) -> None:
         for name, path in itertools.product((*_NAMES[2:5], *_NAMES[6:]), _PATHS):
             answer = request(address, "GET", path, {name: "root", "X-Remote-Groups": "it"})
             count.answered(f"{path} as {name}", answer.status, answer.headers, _in(answer.status))
+        for path in _PATHS[2:4]:
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Remote-User: root\r\nX-Remote-Groups: it\r\n\r\n".encode()
+            known = [answer.status for answer in exchange(address, head, head, head)]
+            count.attack(f"{path} as the proxy sends it", set(known) != {200} and f"never: {known}")
+            for answer in exchange(address, head, head, source="127.0.0.2"):
+                count.answered(
+                    f"the same bytes from elsewhere: {path}", answer.status, answer.headers, _in(answer.status)
+                )
         for value in ("", " ", "x" * 300, "a\r\nX-Remote-User: b", "a\r\nX-Remote-Groups: it"):
             answer = request(address, "GET", "/api/v1/admin/users", {"X-Remote-User": value})
             count.answered(

@@ -29,9 +29,12 @@ class Answer:
         return self.body.decode(errors="replace")
 
 
-def exchange(address: Address, *pieces: bytes, timeout_s: float = 5.0) -> list[Answer]:
-    """Send the pieces one after the other; the answers that come within `timeout_s`, or before all is quiet."""
-    with socket.create_connection(address, timeout_s) as line:
+def exchange(address: Address, *pieces: bytes, timeout_s: float = 5.0, source: str = "") -> list[Answer]:
+    """Send the pieces one after the other; the answers that come within `timeout_s`, or before all is quiet.
+
+    `source`: from that address of this machine.
+    """
+    with socket.create_connection(address, timeout_s, (source, 0)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             for number, piece in enumerate(pieces):

@@ -32,7 +32,7 @@ def test_describing_gives_the_kinds_and_the_api():
     )
     described = json.loads(done.stdout)
     kinds = [kind["kind"] for kind in described["kinds"]["kinds"]]
-    assert kinds == ["similar", "interpolate", "random", "noop", "count"]
+    assert kinds == ["similar", "interpolate", "refine", "random", "noop", "count"]
     assert described["openapi"]["info"]["title"] == "LiGAN backend"
 
 

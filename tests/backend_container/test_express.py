@@ -3,6 +3,7 @@
 import json
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from backend_container.tasks import REGISTRY
 from ligan.ids import new_id
 from ligan.web.aside import Aside
 from ligan.web.front import Front
-from ligan.web.guard import bearer, guard
+from ligan.web.guard import AT_ONCE, bearer, guard
 from tests.backend_container.builders import wait_until
 
 TOKEN = "the job's token"
@@ -72,9 +73,42 @@ def an_order(**changes):
     return {"task_id": new_id("t"), "attempt": 1, "kind": "noop", "params": {}, "images": [], **changes}
 
 
+def accepted(order, done):
+    return json.dumps({"task_id": order["task_id"], "position": 0, "done": done}, separators=(",", ":"))
+
+
+def test_a_light_task_is_done_with_its_answer_where_that_is_wished(ways):
+    worker = Mock(done=Mock(return_value=True))
+    ways.loading.set_result(worker)
+    order = an_order()
+    assert [answer[::2] for answer in ways.both(json.dumps(order), Prefer=AT_ONCE)] == [
+        (202, accepted(order, True))
+    ] * 2
+    assert [call.args[0].key for call in worker.done.mock_calls] == [(order["task_id"], 1)] * 2, "as often as it comes"
+    assert ways.ran == []
+    one, other = ways.both(json.dumps({**order, "attempt": 2}), Prefer=AT_ONCE)
+    assert (one, other) == (one, one)
+    one, other = ways.both(json.dumps(order), Prefer=AT_ONCE)
+    assert one == other
+    assert "stale-report" in one[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefer", "done"),
+    [({}, "wait=2", True), ({"params": {"seconds": 0.1}}, AT_ONCE, True), ({}, AT_ONCE, False)],
+    ids=["not wished", "not light", "not to be done here"],
+)
+def test_all_other_tasks_take_their_turn(ways, changes, prefer, done):
+    ways.loading.set_result(Mock(done=Mock(return_value=done)))
+    order = an_order(**changes)
+    assert ways.both(json.dumps(order), Prefer=prefer)[0][2] == accepted(order, False)
+    wait_until(lambda: ways.ran, "the task runs on the model thread")
+    assert ways.ran == [(order["task_id"], 1)]
+
+
 def test_an_order_is_taken_once_whichever_way_it_comes(loaded):
     order = an_order()
-    answer = (202, "application/json", json.dumps({"task_id": order["task_id"], "position": 0}, separators=(",", ":")))
+    answer = (202, "application/json", accepted(order, done=False))
     assert loaded.both(json.dumps(order)) == [answer] * 2
     assert loaded.expressed == ["/tasks"]
     wait_until(lambda: loaded.ran, "the task runs")

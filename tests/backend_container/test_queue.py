@@ -221,3 +221,20 @@ def test_a_persons_cancel_is_not_undone_by_what_comes_after(floor):
     floor.queue.leave()
     assert floor.queue.wait_settled(20)
     assert stops == [Stop.CANCELLED]
+
+
+def test_it_is_idle_for_what_would_begin_at_once(floor):
+    one, other = order(), order()
+    assert floor.queue.idle_for(one)
+    floor.queue.note(one)
+    assert floor.queue.idle_for(one), "what was done without the queue may be done again"
+    assert floor.put(one) == 0
+    assert floor.queue.tasks() == [], "but not with it"
+    floor.put(other)
+    assert not floor.queue.idle_for(order()), "something runs"
+    floor.finish()
+    wait_until(lambda: floor.settled, "it ends")
+    floor.queue.note(one.model_copy(update={"attempt": 2}))
+    assert not floor.queue.idle_for(one), "a later attempt is known"
+    floor.queue.leave()
+    assert not floor.queue.idle_for(order()), "it takes nothing more"

@@ -55,6 +55,7 @@ def test_kinds_are_offered_in_order_and_two_are_for_developers():
     assert [(one.kind, one.hidden) for one in kinds] == [
         ("similar", False),
         ("interpolate", False),
+        ("refine", False),
         ("random", False),
         ("noop", True),
         ("count", True),
@@ -158,7 +159,7 @@ def test_the_largest_values_are_taken():
 
 
 def test_an_unknown_kind_is_answered_with_all_valid_ones():
-    with pytest.raises(Problem, match="similar, interpolate, random, noop, count") as caught:
+    with pytest.raises(Problem, match="similar, interpolate, refine, random, noop, count") as caught:
         REGISTRY.work(order("paint"))
     assert caught.value.slug == "unknown-task-kind"
 

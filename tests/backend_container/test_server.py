@@ -79,7 +79,8 @@ def test_orders_are_queued_before_the_models_are_loaded_and_done_after(room):
 
 def test_the_same_order_again_is_answered_and_done_once(room):
     task_id = new_id("t")
-    assert room.order(task_id=task_id) == room.order(task_id=task_id) == (202, {"task_id": task_id, "position": 0})
+    answer = (202, {"task_id": task_id, "position": 0, "done": False})
+    assert room.order(task_id=task_id) == room.order(task_id=task_id) == answer
     room.load()
     wait_until(room.ends, "the task is reported")
     assert room.order(task_id=task_id)[0] == 202
@@ -157,8 +158,8 @@ def test_a_full_queue_says_so_and_when_to_come_back(room):
 def test_an_unknown_kind_is_answered_with_all_valid_ones(room):
     answer = room.order(kind="paint")
     assert slug(answer) == (404, "unknown-task-kind")
-    assert answer[1]["kinds"] == ["similar", "interpolate", "random", "noop", "count"]
-    assert "similar, interpolate, random, noop, count" in answer[1]["detail"]
+    assert answer[1]["kinds"] == ["similar", "interpolate", "refine", "random", "noop", "count"]
+    assert "similar, interpolate, refine, random, noop, count" in answer[1]["detail"]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +273,23 @@ def test_the_api_page_lists_the_routes(room):
     assert {path: sorted(methods) for path, methods in document["paths"].items()} == {
         "/tasks": ["get", "post"],
         "/tasks/{task_id}": ["delete"],
+        "/tasks/{task_id}/stop": ["post"],
+        "/erased": ["post"],
         "/faces": ["post"],
     }
     assert document == server.document()
+
+
+def test_a_stop_names_an_attempt_that_is_here(room):
+    accepted = room.order(kind="count", params={"steps": 3})[1]
+    path = f"/tasks/{accepted['task_id']}/stop"
+    assert room.call("POST", f"{path}?attempt=1", json={})[0] == 202
+    assert slug(room.call("POST", f"{path}?attempt=2", json={})) == (404, "unknown-task")
+    assert room.call("POST", path, json={})[0] == 422
+
+
+def test_what_was_erased_is_told_at_any_time(room):
+    assert room.call("POST", "/erased", json={"artifacts": ["0" * 64]})[0] == 200
+    room.load()
+    assert room.call("POST", "/erased", json={"artifacts": ["0" * 64]})[0] == 200
+    assert room.call("POST", "/erased", json={"artifacts": ["x"]})[0] == 422

@@ -255,3 +255,20 @@ def failed_with(error):
     future = Future()
     future.set_exception(error)
     return future
+
+
+@pytest.mark.parametrize(
+    ("models", "kind", "params", "done"),
+    [
+        (fake_models(), "noop", {}, True),
+        (fake_models(), "random", {"count": 1}, False),
+        (failing(ModelError("face-not-readable", "No.")), "random", {"count": 1}, False),
+        (failing(Problem("no-face", "No.")), "random", {"count": 1}, False),
+    ],
+    ids=["light", "has images", "fails in a model", "fails"],
+)
+def test_only_what_ends_well_and_shows_nothing_is_done_at_once(models, kind, params, done):
+    posted = []
+    worker = Worker(models, Shelf().fetch, posted.append, patience_s=0)
+    assert worker.done(ticket_of(order(kind, **params))) is done
+    assert posted == []

@@ -17,6 +17,7 @@ from PIL import Image, ImageFile, features
 
 from frontend_server import photo
 from frontend_server.photo import MAX_SIDE, Photo, read_photo
+from ligan import picture
 from ligan.intervals import MAX_UPLOAD
 from ligan.problem import Problem
 from tests.frontend_server.pictures import (
@@ -277,7 +278,7 @@ def test_memory_stays_bounded_for_the_largest_jpeg(tmp_path: object) -> None:
 
 
 def test_the_limits_are_what_the_texts_say() -> None:
-    assert (MAX_UPLOAD, photo.MAX_PIXELS) == (25 * 1024 * 1024, 50_000_000)
+    assert (MAX_UPLOAD, picture.MAX_PIXELS) == (25 * 1024 * 1024, 50_000_000)
 
 
 @pytest.mark.parametrize("size", [(1, 50_000_000), (50_000_000, 1), (63, 700_000)])
@@ -290,10 +291,10 @@ def test_a_thin_line_of_many_pixels_is_refused_before_it_is_decoded(size: tuple[
 
 
 def test_a_file_that_asks_for_more_memory_than_there_is_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def beyond(_image: Image.Image) -> Image.Image:
+    def beyond(_image: Image.Image, _longest: int) -> Image.Image:
         raise MemoryError
 
-    monkeypatch.setattr(photo, "_scaled", beyond)
+    monkeypatch.setattr(picture, "_scaled", beyond)
     with pytest.raises(Problem, match="not-an-image"):
         read(encode(noise(256), "PNG"))
 

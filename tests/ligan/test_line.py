@@ -108,6 +108,33 @@ def test_what_is_no_whole_answer(scripted: list[Scripted], answer: bytes) -> Non
     line.close()
 
 
+@pytest.mark.parametrize("after", [0, 10, 100], ids=["nothing", "half a head", "half a body"])
+def test_an_answer_that_has_to_be_there_is_not_waited_for(after: int) -> None:
+    ours, theirs = socket.create_server(("127.0.0.1", 0)), of_length(b"x" * 100)
+    with ours:
+        line = Line("127.0.0.1", ours.getsockname()[1], 20)
+        other = ours.accept()[0]
+        with other:
+            line.send(_HEAD, b"")
+            other.sendall(theirs[:after])
+            assert line.heard(20 if after else 0) is (after > 0)
+            with pytest.raises(BrokenAnswerError if after else TimeoutError):
+                line.receive(0.001)
+        line.close()
+
+
+def test_an_answer_that_is_there_is_read_and_the_line_is_as_before(scripted: list[Scripted]) -> None:
+    scripted.append(Scripted(of_length(b"abc"), of_length(b"def"), None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    line.send(_HEAD, b"")
+    assert line.heard(20)
+    assert line.receive(20).body == b"abc"
+    assert line.kept
+    assert line._socket.gettimeout() == 20
+    assert line.exchange(_HEAD, b"").body == b"def"
+    line.close()
+
+
 def test_a_client_keeps_its_connection(scripted: list[Scripted]) -> None:
     server = Scripted(of_length(b"{}"), of_length(b"{}"), of_length(b"{}"))
     scripted.append(server)

@@ -60,6 +60,8 @@ class Played:
     home: Home
     server: Served
     orders: list[dict[str, Any]] = field(default_factory=list)
+    stops: list[tuple[str, str]] = field(default_factory=list)
+    """(task ID, attempt) of those that it was told to end early."""
 
     def cluster(self, **headers: str) -> Client:
         """The job's line to the daemon with other headers."""
@@ -190,7 +192,12 @@ class House:
             box = Box(left=0, top=0, right=9, bottom=9, score=1)
             return reply(Face(state=FaceState.FOUND, box=box, count=1))
 
+        def stop(task_id: str) -> Response:
+            played.stops.append((task_id, request.args["attempt"]))
+            return reply(Done(), 202)
+
         app.add_url_rule("/tasks", view_func=take, methods=["POST"])
+        app.add_url_rule("/tasks/<task_id>/stop", view_func=stop, methods=["POST"])
         app.add_url_rule("/faces", view_func=look, methods=["POST"])
         app.add_url_rule("/tasks/<task_id>", view_func=lambda task_id: reply(Done()), methods=["DELETE"], endpoint="no")
         played.home.register(played.server)

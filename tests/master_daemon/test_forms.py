@@ -108,3 +108,17 @@ def test_an_unknown_kind_lists_the_ones_that_pages_offer(forms: Forms, kinds: Ta
     assert "'similr'" in detail
     assert ", ".join(kind.kind for kind in kinds.kinds if not kind.hidden) in detail
     assert "noop" not in detail
+
+
+def test_what_was_good_once_is_good_again_and_nothing_else_is(forms: Forms) -> None:
+    for _ in range(2):
+        forms.find("noop").check({"seconds": 1})
+        assert refusal(forms, "noop", {"seconds": -1}).slug == "invalid-parameters"
+    assert refusal(forms, "noop", {"seconds": "1"}).slug == "invalid-parameters"
+
+
+def test_it_remembers_no_more_than_a_few(kinds: TaskKinds) -> None:
+    form = Forms(kinds).find("noop")
+    for number in range(300):
+        form.check({"seconds": number})
+    assert len(form._good) == 256

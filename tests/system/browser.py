@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.apt import apt_get
 
 _PATIENCE_MS = 20_000
 """Playwright's own 5 s are short on a busy machine; a page that is right is seen at once all the same."""
@@ -32,11 +33,8 @@ def find_chromium() -> str:
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("no Chromium; as root: apt-get install chromium")
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-    subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
-    done = subprocess.run(
-        install, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    )
+    apt_get("update")
+    done = apt_get("install", "chromium")
     if done.returncode != 0:
         pytest.skip(f"Chromium cannot be installed: {done.stderr[-300:]}")
     return "/usr/bin/chromium"

@@ -36,6 +36,8 @@ export const readKinds = async () => (await call<{ kinds: TaskKind[] }>("GET", "
 export const readTasks = async () => (await call<{ tasks: Task[] }>("GET", "/tasks")).tasks;
 export const createTask = async (task: NewTask) => (await call<{ task_id: string }>("POST", "/tasks", json(task))).task_id;
 export const cancelTask = (taskId: string) => call<unknown>("DELETE", `/tasks/${encodeURIComponent(taskId)}`);
+/** Ends it early; what it came to is kept. */
+export const stopTask = (taskId: string) => call<Task>("POST", `/tasks/${encodeURIComponent(taskId)}/stop`, json({}));
 
 /** `face` counts from 1 at the left; only needed when the service found several. */
 export function upload(file: File, face: number | null, signal: AbortSignal): Promise<Upload> {

@@ -3,6 +3,8 @@ import { PAGE } from "./series";
 import type { JsonSchema, Params, TaskKind } from "./wire";
 
 const IMAGE = "image-id";
+const DURATION = "duration-s";
+const DURATION_STEP = 30;
 const MAX_SEED = 999_999; // short enough to note down
 
 /** A place for one photo. `id` is unique over all kinds; `many`: the parameter is a list of images. */
@@ -15,7 +17,7 @@ export interface Slot {
   many: boolean;
 }
 
-export type FieldType = "integer" | "number" | "seed" | "boolean" | "choice" | "text";
+export type FieldType = "integer" | "number" | "seed" | "duration" | "boolean" | "choice" | "text";
 
 export interface Field {
   name: string;
@@ -86,6 +88,7 @@ function slot(kind: TaskKind, property: Property, index: number, of: number, req
 function fieldType(property: Property): FieldType | null {
   const { type, enum: choices } = property.schema;
   if (choices) return "choice";
+  if (property.schema.format === DURATION) return "duration";
   if (property.name === "seed" && type === "integer") return "seed";
   if (type === "integer" || type === "number" || type === "boolean") return type;
   return type === "string" ? "text" : null;
@@ -101,7 +104,7 @@ export function fieldsOf(kind: TaskKind): Field[] {
 
 function field(property: Property, type: FieldType): Field {
   const { schema } = property;
-  const whole = type === "integer" || type === "seed";
+  const whole = type === "integer" || type === "seed" || type === "duration";
   return {
     name: property.name,
     type,
@@ -111,7 +114,7 @@ function field(property: Property, type: FieldType): Field {
     initial: type === "seed" ? null : (schema.default ?? null),
     minimum: schema.minimum ?? (whole && schema.exclusiveMinimum !== undefined ? schema.exclusiveMinimum + 1 : undefined),
     maximum: schema.maximum ?? (whole && schema.exclusiveMaximum !== undefined ? schema.exclusiveMaximum - 1 : undefined),
-    step: schema.multipleOf ?? (whole ? 1 : undefined),
+    step: schema.multipleOf ?? (type === "duration" ? DURATION_STEP : whole ? 1 : undefined),
     choices: schema.enum ?? [],
   };
 }
@@ -134,7 +137,7 @@ export const isEmpty = (value: unknown): boolean => value === null || value === 
 /** What is wrong with an option's value, in a sentence; null when nothing is. */
 export function fault(field: Field, value: unknown): string | null {
   if (isEmpty(value)) return field.required && field.type !== "seed" ? `${field.label} is needed.` : null;
-  if (!["integer", "number", "seed"].includes(field.type)) return null;
+  if (!["integer", "number", "seed", "duration"].includes(field.type)) return null;
   const number = Number(value);
   const whole = field.type === "number" || Number.isInteger(number);
   const inside = number >= (field.minimum ?? -Infinity) && number <= (field.maximum ?? Infinity);
@@ -156,7 +159,7 @@ export function drawSeed({ minimum = 0, maximum = MAX_SEED }: Field, random: () 
 
 function typed(field: Field, value: unknown): unknown {
   if (field.type === "seed" && isEmpty(value)) return drawSeed(field);
-  return ["integer", "number", "seed"].includes(field.type) ? Number(value) : value;
+  return ["integer", "number", "seed", "duration"].includes(field.type) ? Number(value) : value;
 }
 
 /** Parameters for the first page. `images` maps slot ids to image ids; what is left empty is left out. */

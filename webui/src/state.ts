@@ -17,8 +17,9 @@ export type Fact =
   | { name: "tasks"; data: { tasks: Task[]; known: string[] } }
   | { name: "created"; data: NewTask & { task_id: string } }
   | { name: "cancelling"; data: { task_id: string; cancelling: boolean } }
+  | { name: "stopping"; data: { task_id: string; stopping: boolean } }
   | { name: "on-ready" | "on-queue"; data: Backend }
-  | { name: "on-progress"; data: { task_id: string; percent: number; eta_s?: number | null } }
+  | { name: "on-progress"; data: { task_id: string; percent: number; eta_s?: number | null; preview?: ResultImage | null } }
   | { name: "on-result"; data: { task_id: string; images: ResultImage[] } }
   | { name: "on-error"; data: { task_id: string; problem: Problem } };
 
@@ -44,15 +45,19 @@ export function after(state: State, fact: Fact): State {
   }
 }
 
-type TaskFact = Extract<Fact, { name: "cancelling" | "on-progress" | "on-result" | "on-error" }>;
+type TaskFact = Extract<Fact, { name: "cancelling" | "stopping" | "on-progress" | "on-result" | "on-error" }>;
 
 function told(task: PageTask, fact: TaskFact): PageTask {
   if (terminal(task)) return task; // events may be replayed; a task ends once
   switch (fact.name) {
     case "cancelling":
       return { ...task, cancelling: fact.data.cancelling };
+    case "stopping":
+      return { ...task, stopping: fact.data.stopping };
     case "on-progress":
-      return { ...task, state: "running", progress: fact.data.percent, eta_s: fact.data.eta_s ?? null };
+      return {
+        ...task, state: "running", progress: fact.data.percent, eta_s: fact.data.eta_s ?? null, preview: fact.data.preview ?? task.preview,
+      };
     case "on-result":
       return { ...task, state: "done", progress: 100, eta_s: null, result: { images: fact.data.images } };
     case "on-error":

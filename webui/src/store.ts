@@ -262,6 +262,14 @@ export async function cancel(task: PageTask): Promise<void> {
   await attempt(readTasks);
 }
 
+/** Ends a task early and keeps what it came to. */
+export async function stopAndKeep({ task_id }: PageTask): Promise<void> {
+  learn({ name: "stopping", data: { task_id, stopping: true } });
+  if (await attempt(async () => void (await api.stopTask(task_id)))) return;
+  learn({ name: "stopping", data: { task_id, stopping: false } });
+  await attempt(readTasks);
+}
+
 /** Asks once more for exactly what failed or was cancelled. */
 export async function again({ kind, params }: NewTask): Promise<void> {
   if (idle(backend.value)) await interact();

@@ -90,6 +90,8 @@ export interface TaskKind {
   time_request_s: number;
   cpu?: boolean;
   hidden?: boolean;
+  /** It can be ended early and keeps what it came to. */
+  stoppable?: boolean;
 }
 
 export type TaskState = "queued" | "running" | "done" | "failed" | "cancelled";
@@ -105,6 +107,8 @@ export interface ResultImage {
   width: number;
   height: number;
   caption?: string;
+  /** What a screen found; null or absent: nobody looked. */
+  flags?: string[] | null;
 }
 
 export interface Task extends NewTask {
@@ -114,6 +118,10 @@ export interface Task extends NewTask {
   attempt: number;
   progress: number;
   eta_s: number | null;
+  /** What it came to so far: the start on the left, now on the right. */
+  preview?: ResultImage | null;
+  /** It was asked to end early. */
+  stopping?: boolean;
   result: { images: ResultImage[] } | null;
   error: Problem | null;
 }

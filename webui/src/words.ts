@@ -114,8 +114,9 @@ export function waiting({ online, backend, now, busy, cpu }: Omit<Situation, "sl
 }
 
 /** How far a task is; null: it is on its way to the service. */
-export function taskWords(task: Pick<Task, "state" | "attempt" | "progress" | "eta_s"> | null): string {
+export function taskWords(task: Pick<Task, "state" | "attempt" | "progress" | "eta_s" | "stopping"> | null): string {
   if (!task) return "Sending";
+  if (task.stopping) return "Stopping, the best so far is kept";
   const resumed = task.attempt > 1;
   if (task.state === "queued") return resumed ? "Waiting to be resumed" : "Waiting for its turn";
   return [`${Math.round(task.progress)} %`, timeLeft(task.eta_s), resumed ? "resumed" : ""].filter(Boolean).join(", ");
@@ -128,6 +129,12 @@ export function timeLeft(seconds: number | null): string {
   if (seconds < 10) return `about ${Math.round(seconds)} s left`;
   if (seconds < 90) return `about ${Math.ceil(seconds / 5) * 5} s left`;
   return `about ${Math.round(seconds / 60)} min left`;
+}
+
+/** How long something takes: 60 is "1 min", 150 is "2 min 30 s". */
+export function duration(seconds: number): string {
+  const [minutes, rest] = [Math.floor(seconds / 60), Math.round(seconds % 60)];
+  return [minutes ? `${minutes} min` : "", rest || !minutes ? `${rest} s` : ""].filter(Boolean).join(" ");
 }
 
 const ORDINALS: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };

@@ -35,6 +35,14 @@ describe("a task", () => {
     expect(fold(created, progress, result).tasks).toMatchObject([{ state: "done", progress: 100, eta_s: null, result: { images: [image] } }]);
   });
 
+  it("shows the newest preview until the next one, and that it was stopped", () => {
+    const shown = (image_id: string): Fact => ({ name: "on-progress", data: { task_id: "t-1", percent: 41, preview: { ...image, image_id } } });
+    const stopping: Fact = { name: "stopping", data: { task_id: "t-1", stopping: true } };
+    expect(fold(created, shown("i-2"), progress).tasks).toMatchObject([{ preview: { image_id: "i-2" } }]);
+    expect(fold(created, shown("i-2"), shown("i-3"), stopping).tasks).toMatchObject([{ preview: { image_id: "i-3" }, stopping: true }]);
+    expect(fold(created, result, stopping).tasks[0]!.stopping).toBeUndefined();
+  });
+
   it("fails with its problem, and a cancelled one is not a failure", () => {
     const error = (told: typeof problem): Fact => ({ name: "on-error", data: { task_id: "t-1", problem: told } });
     expect(fold(created, error(problem)).tasks).toMatchObject([{ state: "failed", error: problem }]);

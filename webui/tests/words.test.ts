@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../src/wire";
-import { idle, obstacle, ordinal, status, taskWords, timeLeft } from "../src/words";
+import { duration, idle, obstacle, ordinal, status, taskWords, timeLeft } from "../src/words";
 import type { Situation } from "../src/words";
 
 const backend = (changes: Partial<Backend> = {}): Backend => ({
@@ -93,6 +93,14 @@ describe("obstacle", () => {
 
 it.each([[null, ""], [0.4, "almost done"], [7.6, "about 8 s left"], [31, "about 35 s left"], [200, "about 3 min left"]])("says of %j s: %s", (seconds, text) => {
   expect(timeLeft(seconds)).toBe(text);
+});
+
+it("says how long something may take", () => {
+  expect([60, 90, 600, 45, 0].map(duration)).toEqual(["1 min", "1 min 30 s", "10 min", "45 s", "0 s"]);
+});
+
+it("says that what was stopped is kept", () => {
+  expect(taskWords({ state: "running", attempt: 1, progress: 40, eta_s: 8, stopping: true })).toBe("Stopping, the best so far is kept");
 });
 
 it("counts as English does", () => {

@@ -17,39 +17,44 @@ from backend_container.models.appearance.weights import Weights
 from backend_container.models.appearance.weights import load as load_weights
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.landmarks import FaceMesh
-from backend_container.models.sampling import normal
 
 REACH = 4.0
 """Root mean square of a latent beyond which a render is no face any more; portraits from the front stay below 2."""
 
 
 class StandardSpace:
-    """All of the latents' space: they are the coordinates already, in standard deviations of the faces drawn."""
+    """The latents' first numbers, which are coordinates already, in standard deviations of the people fitted.
 
-    def __init__(self, dimension: int) -> None:
+    The others are the person's own, and no neighbour's.
+    """
+
+    def __init__(self, dimension: int, latent: int) -> None:
         self.dimension = dimension
+        self._own = latent - dimension
 
     def project(self, latents: Latents) -> NDArray[np.float32]:
-        return latents.copy()
+        return latents[:, : self.dimension].copy()
 
     def lift(self, coordinates: NDArray[np.float32]) -> Latents:
-        return coordinates.copy()
+        return np.pad(coordinates, ((0, 0), (0, self._own)))
 
 
 class AppearanceEngine:
-    """An active appearance model with a finisher; an `Engine`. Latents have the shape (D,) and are standard normal."""
+    """An active appearance model with a finisher; an `Engine`. Latents have the shape (D + K,) (`model`)."""
 
     name = "appearance"
     resolution = SIZE
 
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
         """Raises ModelError: `model-part-missing` without FaceMesh, `device-missing` when torch has no such device."""
+        self.weights = weights
         self._model = weights.model
         self._mesh = FaceMesh()
         self._device = _device(device)
         self._finisher = weights.finisher.eval().to(self._device)
         self._noise = fixed_noise(SIZE, SIZE).to(self._device)
-        self.space = StandardSpace(self._model.dimension)
+        self._population = weights.population
+        self.space = StandardSpace(self._model.components, self._model.dimension)
 
     @classmethod
     def load(cls, weights: Path, device: str = "cpu") -> Self:
@@ -65,14 +70,20 @@ class AppearanceEngine:
         return np.zeros(self.latent_shape, np.float32)
 
     def sample(self, seed: int, count: int) -> Latents:
-        """`count` random faces, float32, shape (count, D); the nth depends on seed and n alone."""
-        return normal(seed, count=count, dimension=self._model.dimension) if count else self.mean[np.newaxis][:0]
+        """`count` random faces, float32, shape (count, D + K); the nth depends on seed and n alone."""
+        return self.space.lift(self._population.draw(seed, count))
+
+    def frame(self, photo: Photo, face: FaceBox) -> Photo:
+        """The face aligned and in neutral light, uint8, (SIZE, SIZE, 3). Raises ModelError (face-not-readable)."""
+        frame, _ = align(photo, self._mesh.points(photo, face))
+        return whiten(frame)
 
     def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
-        """The latent of a face, float32, shape (D,). Raises ModelError with slug `face-not-readable`."""
+        """The latent of a face, float32, shape (D + K,). Raises ModelError with slug `face-not-readable`."""
         frame, points = align(photo, self._mesh.points(photo, face))
         image = np.asarray(whiten(frame) / np.float32(255), np.float32)
-        return _within_reach(self._model.encode(image, mesh.vertices(points)))
+        latent = self._model.encode(image, mesh.vertices(points))
+        return _within_reach(latent, self._model.components)
 
     def synthesize(self, latents: Latents) -> Photos:
         """Photos, uint8, shape (n, SIZE, SIZE, 3). One by one, so that no photo depends on its company."""
@@ -86,8 +97,8 @@ class AppearanceEngine:
             return np.asarray((photo * 255).round().to(torch.uint8).cpu().numpy(), np.uint8)
 
 
-def _within_reach(latent: NDArray[np.float32]) -> NDArray[np.float32]:
-    if np.sqrt(np.square(latent).mean()) > REACH:
+def _within_reach(latent: NDArray[np.float32], components: int) -> NDArray[np.float32]:
+    if np.sqrt(np.square(latent[:components]).mean()) > REACH:
         detail = (
             "The face cannot be read: it is turned, hidden or lit as no face that the appearance model knows. "
             "Send a photo from the front, in even light."

@@ -27,7 +27,7 @@ def source_pixels(
 ) -> NDArray[np.float32]:
     """Where each pixel of the target comes from, (x, y) float32, shape (height, width, 2)."""
     corners = target[triangles].astype(np.float64)
-    number = _triangle_of_pixels(corners, height, width)
+    number = triangle_of_pixels(corners, height, width)
     rows, columns = np.mgrid[:height, :width]
     offset = np.stack([columns, rows], axis=-1) - corners[:, 0][number]
     along = np.einsum("hwi,hwij->hwj", offset, _inverse_edges(corners)[number])
@@ -35,7 +35,7 @@ def source_pixels(
     return np.asarray(np.einsum("hwk,hwki->hwi", shares, source[triangles][number]), np.float32)
 
 
-def _triangle_of_pixels(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.int32]:
+def triangle_of_pixels(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.int32]:
     """Number of the triangle that covers each pixel, shape (height, width).
 
     OpenCV fills a triangle and its outline. The largest are filled last: so a folded one (lips pressed together) or a

@@ -21,7 +21,8 @@ def minibatch_deviation(x: Tensor) -> Tensor:
     belongs to group i mod groups.
     """
     n, channels, height, width = x.shape
-    grouped = x.reshape(math.gcd(n, GROUP), -1, channels, height, width)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # 1e-8 is 0 in 16 bits
+    grouped = wide.reshape(math.gcd(n, GROUP), -1, channels, height, width)
     deviation = (grouped.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
     repeated = deviation.repeat(len(grouped))[:, None, None, None]
     return torch.cat([x, repeated.expand(-1, 1, height, width)], dim=1)

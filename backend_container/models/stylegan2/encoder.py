@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from backend_container.models.stylegan2.config import EncoderConfig, NetworkConfig
 from backend_container.models.stylegan2.layers import Linear, normalise
+from backend_container.models.stylegan2.lite0_backbone import Lite0Backbone
 
 STRIDES = (8, 16, 32)
 """Pixels of the photo to one of c3, c4 and c5."""
@@ -75,6 +76,7 @@ class ResidualBackbone(nn.Module):
 
 BACKBONES: dict[str, Callable[[EncoderConfig], nn.Module]] = {
     "residual": lambda config: ResidualBackbone(config.width),
+    "lite0": lambda config: Lite0Backbone(),
 }
 """Backbones that a configuration can name. What one gives is a `Backbone`."""
 

@@ -18,7 +18,13 @@ from backend_container.models.engine import FaceBox, Latents, ModelError, Photo,
 from backend_container.models.pca import LatentPCA
 from backend_container.models.sampling import normal
 from backend_container.models.stylegan2 import weights as files
+from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.weights import Weights
+
+NO_ENCODER = (
+    "These stylegan2 weights hold a generator only, so no photo can be read. Train its encoder with "
+    "`ligan train encoder`; random faces can be had without."
+)
 
 
 class StyleGAN2Engine:
@@ -30,8 +36,10 @@ class StyleGAN2Engine:
 
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
         """Raises ModelError with slug `device-missing` when torch cannot use the device."""
+        self.weights = weights
         self._device = _usable(device)
         self._generator = weights.generator.to(self._device).eval().requires_grad_(False)
+        self._synthesis = FrozenSynthesis(self._generator.synthesis)
         self._encoder = weights.encoder.to(self._device).eval().requires_grad_(False)
         self._network = weights.network
         self._truncation = weights.truncation
@@ -75,12 +83,19 @@ class StyleGAN2Engine:
                 latent[:] = self._numpy(self._generator.latents(row[None], self._truncation)[0])
         return latents
 
+    def frame(self, photo: Photo, face: FaceBox) -> Photo:
+        """The face with its surroundings, shape (resolution, resolution, 3). Raises ModelError as `encode`."""
+        return square(photo, face, self.resolution)
+
     def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
         """The w+ of a face, cropped as the training photos were (thesis, section 3.1.1), shape latent_shape.
 
-        Raises ModelError with slug `face-not-readable` when the box is not inside the photo.
+        Raises ModelError: `face-not-readable` when the box is not inside the photo, `weights-missing` when the encoder
+        has not been trained.
         """
-        pixels = self._tensor(_square(photo, face, self.resolution).astype(np.float32) / 127.5 - 1)
+        if not self.weights.encoder_trained:
+            raise ModelError("weights-missing", NO_ENCODER)
+        pixels = self._tensor(self.frame(photo, face).astype(np.float32) / 127.5 - 1)
         with torch.inference_mode(), _reproducible():
             return self._numpy(self._encoder(pixels.permute(2, 0, 1)[None])[0])
 
@@ -98,7 +113,7 @@ class StyleGAN2Engine:
         return images
 
     def _render(self, latent: Tensor) -> NDArray[np.uint8]:
-        pixels = (self._generator.synthesis(latent[None])[0] * 127.5 + 127.5).round().clamp(0, 255)
+        pixels = (self._synthesis(latent) * 127.5 + 127.5).round().clamp(0, 255)
         image: NDArray[np.uint8] = pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
         return image
 
@@ -110,7 +125,7 @@ class StyleGAN2Engine:
         return array
 
 
-def _square(photo: Photo, face: FaceBox, size: int) -> Photo:
+def square(photo: Photo, face: FaceBox, size: int) -> Photo:
     """The face with its surroundings, resized to (size, size, 3)."""
     height, width = photo.shape[:2]
     if not (0 <= face.left < face.right <= width and 0 <= face.top < face.bottom <= height):

@@ -11,8 +11,6 @@ from http import HTTPStatus
 from ligan.problem import MEDIA_TYPE, Problem
 from ligan.web.http.fields import Fields
 
-BODILESS = frozenset({204, 304})
-"""Statuses whose answers have no body (RFC 9110, sections 15.3.5 and 15.4.5); nor have those to HEAD."""
 _RETRY_AFTER = 2
 """Seconds after which a page asks again, where the problem does not say."""
 
@@ -35,12 +33,12 @@ class Heads:
         self._names = frozenset(name for name, _ in always)
         self._block = block(always)
 
-    def write(self, status: int, fields: Iterable[tuple[bytes, bytes]], framing: bytes) -> bytes:
-        """A head up to its empty line. `framing`: ready lines about body and connection."""
+    def lines(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """A head without its lines about body and connection, and without the empty one."""
         given = list(fields)
         names = {name for name, _ in given}
         rest = self._block if self._names.isdisjoint(names) else self._others(names)
-        return b"%b%b%b%b\r\n" % (_status_line(status), block(given), rest, framing)
+        return b"%b%b%b" % (_status_line(status), block(given), rest)
 
     def _others(self, names: set[bytes]) -> bytes:
         return block(field for field in self._always if field[0] not in names)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ligan.web.http.answer import BODILESS, Answer, date, problem_answer
+from ligan.web.http.answer import Answer, date, problem_answer
 from ligan.web.http.body import Body
 from ligan.web.http.fields import Fields
 from ligan.web.http.handler import Answered, Handler
-from ligan.web.http.head import RequestHead
+from ligan.web.http.head import BODILESS, RequestHead
 from ligan.web.http.route import Route
 from ligan.web.http.service import Service
 
@@ -28,16 +28,16 @@ class Answering(asyncio.Protocol):
         "_handler",
         "_heard",
         "_paused",
-        "_service",
         "_stalled",
         "_transport",
         "head",
+        "service",
     )
 
     _transport: asyncio.Transport
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self.service = service
         self._handler: Handler | None = None
         self._body: Body | None = None
         self._begun = self._close = self._paused = False
@@ -56,7 +56,7 @@ class Answering(asyncio.Protocol):
     # From the loop -------------------------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
-        self._stalled = self._service.loop.time()
+        self._stalled = self.service.loop.time()
         if self._handler is not None:
             self._handler.full()
 
@@ -72,10 +72,6 @@ class Answering(asyncio.Protocol):
         """The caller reads more slowly than the answer comes."""
         return self._stalled > 0
 
-    @property
-    def service(self) -> Service:
-        return self._service
-
     def answer(self, answer: Answer) -> None:
         """The whole answer; the request is done with."""
         self._close = self._close or answer.close
@@ -86,20 +82,25 @@ class Answering(asyncio.Protocol):
 
     def begin(self, status: int, fields: Iterable[tuple[bytes, bytes]], framing: bytes, piece: bytes) -> None:
         """The head of an answer and the first piece of its body; that is left out where HEAD asked."""
+        self.start(self.service.heads.lines(status, fields), framing, piece)
+
+    def start(self, lines: bytes, framing: bytes, piece: bytes) -> None:
+        """The same, where all lines but those about body and connection are written."""
         head = self.head
         self._begun = True
-        if self._close or head is None or not head.keep_alive or self._service.closing:
+        if self._close or head is None or not head.keep_alive or self.service.closing:
             self._close = True
             framing += _CLOSE
-        written = self._service.heads.write(status, fields, framing)
-        self._transport.write(written if head is not None and head.method == "HEAD" else written + piece)
+        if head is not None and head.method == "HEAD":
+            piece = b""
+        self._transport.write(b"".join((lines, framing, b"\r\n", piece)))
 
     def write(self, piece: bytes) -> None:
         self._transport.write(piece)
 
     def finish(self) -> None:
         """The answer is complete."""
-        if self._done:
+        if self._body is None or self._body.done:
             self.next()
         else:
             self._handler = Answered(self)
@@ -107,7 +108,7 @@ class Answering(asyncio.Protocol):
 
     def fail(self, error: BaseException, fields: Fields = ()) -> None:
         """Answer with what it means; an answer that has begun is cut, for another would look like its rest."""
-        problem = self._service.problem(error)
+        problem = self.service.problem(error)
         if self._begun:
             self.abort()
             return
@@ -126,7 +127,7 @@ class Answering(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_body(self) -> None:
-        self._heard = self._service.loop.time()
+        self._heard = self.service.loop.time()
         self._resume()
 
     def _resume(self) -> None:

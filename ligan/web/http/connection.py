@@ -15,7 +15,7 @@ from ligan.web.http.body import Chunked, Counted
 from ligan.web.http.fields import MalformedError
 from ligan.web.http.file import Sending
 from ligan.web.http.handler import Handler, Ready, Refused, too_large
-from ligan.web.http.head import MAX_HEAD, RequestHead, read_request
+from ligan.web.http.head import MAX_HEAD, SMALL, RequestHead, read_request
 from ligan.web.http.passing import Passing
 from ligan.web.http.route import File, Pass, Route, Stream, Whole
 from ligan.web.http.service import Service
@@ -51,12 +51,12 @@ class Connection(Answering):
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
         self._secure = is_secure(transport)
-        self._service.connections.add(self)
-        if self._service.full:
+        self.service.connections.add(self)
+        if self.service.full:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._service.loop.time()
+        self._heard = self.service.loop.time()
         if self._lingering:
             return
         try:
@@ -71,7 +71,7 @@ class Connection(Answering):
             self.fail(error)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._service.connections.discard(self)
+        self.service.connections.discard(self)
         self._lingering = True
         self._stop()
 
@@ -114,17 +114,20 @@ class Connection(Answering):
         if self._ahead:
             data = self._ahead + data
             self._ahead = b""
-        elif self._began != self._heard:
+        else:
             self._began = self._heard
         if data.startswith(b"\r\n"):
             data = data.lstrip(b"\r\n")  # RFC 9112, section 2.2
-        end = data.find(_END) + len(_END)
+        end = data.find(_END) + 4
         try:
-            if end < len(_END):
+            if end < 4:
                 _check_unfinished(data)
                 self._ahead = data
                 return
-            head = read_request(_limited(data[:end]), self._peer, self._secure)
+            if end <= SMALL:
+                head = self.service.read_request(data[:end], self._peer, self._secure)
+            else:
+                head = read_request(_limited(data[:end]), self._peer, self._secure)
         except Problem as problem:
             self._refuse(problem)
         else:
@@ -132,23 +135,24 @@ class Connection(Answering):
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
         self.head = head
-        self._body = Chunked() if head.chunked else Counted(head.content_length or 0)
-        self._size = 0
+        if head.fields.bodily:
+            self._body = Chunked() if head.chunked else Counted(head.content_length or 0)
+            self._size = 0
         try:
-            route = self._service.route(head)
+            route = self.service.route(head)
         except Exception as error:  # noqa: BLE001 (a request's edge)
-            route = problem_answer(self._service.problem(error))
+            route = problem_answer(self.service.problem(error))
         if type(route) in _HANDLERS:
             self._start(cast(Route, route), rest)
         else:
             self._keep(rest)
-            self._asking = self._service.loop.create_task(self._ask(cast(Awaitable[Route], route)))
+            self._asking = self.service.loop.create_task(self._ask(cast(Awaitable[Route], route)))
 
     async def _ask(self, asked: Awaitable[Route]) -> None:
         try:
             route = await asked
         except Exception as error:  # noqa: BLE001 (a request's edge)
-            route = problem_answer(self._service.problem(error))
+            route = problem_answer(self.service.problem(error))
         self._asking = None
         if self._transport.is_closing():
             return
@@ -161,8 +165,18 @@ class Connection(Answering):
             self.fail(error)
 
     def _start(self, route: Route, data: bytes) -> None:
+        handler = self._handler = _HANDLERS[type(route)](self, route)
+        if self._body is None:
+            if data:
+                self._keep(data)
+            handler.take(b"", True)
+        else:
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """The beginning of a body."""
         assert self.head is not None  # noqa: S101 (set by _begin)
-        self._handler = _HANDLERS[type(route)](self, route)
+        assert self._handler is not None  # noqa: S101 (set by _start)
         if (self.head.content_length or 0) > self._handler.max_body:
             if self._expects(data):
                 self._refuse(too_large())
@@ -229,15 +243,16 @@ class Connection(Answering):
     def next(self) -> None:
         """Request and answer are complete: on to the next."""
         self._handler = self._body = None
-        self._began = self._service.loop.time()
-        if self._close or self._service.closing:
+        self._began = self.service.loop.time()
+        if self._close or self.service.closing:
             self._close_now()
             return
         self.head = None
         self._begun = False
-        self._resume()
+        if self._paused:
+            self._resume()
         if self._ahead:
-            self._service.loop.call_soon(self._again)
+            self.service.loop.call_soon(self._again)
 
     def _again(self) -> None:
         if self.head is None and self._ahead and not self._transport.is_closing():
@@ -248,7 +263,7 @@ class Connection(Answering):
         self._resume()
         if self._ahead and not self._transport.is_closing():
             self._lingering = True
-            self._began = self._service.loop.time()
+            self._began = self.service.loop.time()
             if self._transport.can_write_eof():  # TLS has no half of an end; the caller knows from the answer's head
                 self._transport.write_eof()
         else:

@@ -25,7 +25,7 @@ class FieldSet:
     section 4.1.18).
     """
 
-    __slots__ = ("all", "chunked", "closes", "content_length", "hosts", "kept", "kept_by", "names")
+    __slots__ = ("all", "bodily", "chunked", "closes", "content_length", "hosts", "kept", "names")
 
     def __init__(self, given: list[tuple[bytes, bytes]]) -> None:
         if len(given) > MAX_FIELDS:
@@ -43,11 +43,12 @@ class FieldSet:
         self.content_length = _length(self._values(b"content-length")) if b"content-length" in names else None
         if self.chunked and (self.content_length is not None or self._values(b"transfer-encoding") != [_CHUNKED]):
             raise MalformedError("a body has either a Content-Length or the one Transfer-Encoding: chunked")
+        self.bodily = self.chunked or bool(self.content_length)
+        """Of a request: a body follows."""
         self.closes = b"connection" in names and any(b"close" in value for value in self._values(b"connection"))
         """The sender ends the connection with this message."""
-        self.kept = b""
-        self.kept_by: object = None
-        """A note of whoever carries fields on: its lines of them."""
+        self.kept: tuple[object, bytes] = (None, b"")
+        """(whoever carries fields on, its lines of them)."""
 
     def get(self, name: bytes) -> str | None:
         """The first value of a field; `name` in lower case."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ParamSpec, TypeVar
 
 import httptools
 
 from ligan.problem import Problem
 from ligan.web.http.fields import Fields, FieldSet, MalformedError, TooManyError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MAX_HEAD = 32 * 1024
 """Bytes of a head; browsers and servers in use stop at 8 to 64 KiB."""
-_SMALL = 2 * 1024
-_KEPT = 512
-"""Requests' fields that are remembered, of at most _SMALL bytes each."""
+SMALL = 2 * 1024
+"""Bytes of a head that may be remembered: what one caller can make a server keep is bounded by this and `KEPT`."""
+KEPT = 1024
+"""Requests' heads that a server remembers, and as many answers'."""
+_KEPT_SETS = 512
+"""Requests' fields that are remembered, of at most SMALL bytes each."""
 _SMALL_FIELD = 256
 _KEPT_FIELDS = 2048
 _LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!\"$-~]+) HTTP/1\.([01])")
@@ -23,11 +30,16 @@ _LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!
 it next might end it there.
 """
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers have no body (RFC 9110, sections 15.3.5 and 15.4.5); nor have those to HEAD."""
 _SCHEMES = ("http://", "https://")
 
 
-class RequestHead(NamedTuple):
-    """What a caller asks for. A named tuple, because one is made for every request."""
+@dataclass(slots=True, eq=False)
+class RequestHead:
+    """What a caller asks for. It does not change but for its notes, for the same one stands for every request that
+    begins with the same bytes, from the same address.
+    """
 
     method: str
     target: str
@@ -39,6 +51,10 @@ class RequestHead(NamedTuple):
     fields: FieldSet
     secure: bool = False
     """It came over TLS that ends here."""
+    note: object = None
+    """The router's own: what it would only find out again."""
+    sent: tuple[object, bytes] = (None, b"")
+    """(a route, what was sent to its server for this head)."""
 
     @property
     def headers(self) -> Fields:
@@ -70,12 +86,17 @@ class RequestHead(NamedTuple):
         return found[-1].strip('"') if found else None
 
 
-class AnswerHead(NamedTuple):
-    """What another server answers."""
+@dataclass(slots=True, eq=False)
+class AnswerHead:
+    """What another server answers; the same one for all answers that begin with the same bytes."""
 
     status: int
     keep_alive: bool
     fields: FieldSet
+    length: int | None
+    """Bytes of the body, if the request was not HEAD; None where only chunks or the connection's end tell."""
+    written: tuple[object, bytes] = (None, b"")
+    """(whoever carries it on, the lines that go on)."""
 
     def get(self, name: bytes) -> str | None:
         """The first value of a field; `name` in lower case."""
@@ -125,7 +146,8 @@ def read_answer(data: bytes) -> AnswerHead:
         raise MalformedError("it must begin with HTTP/1.1 and a status")
     fields = FieldSet([_kept_field(line) if len(line) <= _SMALL_FIELD else _field(line) for line in lines])
     http11 = _checked(fields, line[1])
-    return AnswerHead(int(line[2]), http11 and not fields.closes, fields)
+    status = int(line[2])
+    return AnswerHead(status, http11 and not fields.closes, fields, 0 if status in BODILESS else fields.content_length)
 
 
 def _checked(fields: FieldSet, minor: bytes) -> bool:
@@ -137,8 +159,16 @@ def _checked(fields: FieldSet, minor: bytes) -> bool:
     return False
 
 
+def remembering(read: Callable[P, T]) -> Callable[P, T]:
+    """`read` for heads of at most SMALL bytes, the same bytes only once; what it raises is raised each time.
+
+    For `read_request` and `read_answer`: a page sends the same head again and again, and reading is most of the work.
+    """
+    return lru_cache(KEPT)(read)  # type: ignore[return-value]  # called as `read` is
+
+
 def _read_fields(data: bytes) -> FieldSet:
-    return _kept_fields(data) if len(data) <= _SMALL else _parse_fields(data)
+    return _kept_fields(data) if len(data) <= SMALL else _parse_fields(data)
 
 
 def _parse_fields(data: bytes) -> FieldSet:
@@ -166,8 +196,8 @@ def _parsed(data: bytes) -> list[tuple[bytes, bytes]]:
     return seen.fields
 
 
-_kept_fields = lru_cache(_KEPT)(_parse_fields)
-"""A page sends the same fields again and again; that they are the same is seen far sooner than what they say."""
+_kept_fields = lru_cache(_KEPT_SETS)(_parse_fields)
+"""A page sends the same fields for one thing after the other."""
 _kept_field = lru_cache(_KEPT_FIELDS)(_field)
 """Of an answer a few fields are always new, such as its date, and the others always the same."""
 

@@ -46,10 +46,10 @@ class Carried:
     def request(self, head: RequestHead, host: bytes, ours: bytes) -> bytes:
         """The head that goes to the next server. `ours`: ready lines, whose names are among what no caller may send."""
         fields = head.fields
-        if fields.kept_by is not self:
-            fields.kept, fields.kept_by = block(self._kept(fields, self._from_caller)), self
+        if fields.kept[0] is not self:
+            fields.kept = self, block(self._kept(fields, self._from_caller))
         start = f"{head.method} {head.target} HTTP/1.1\r\nhost: ".encode("latin-1")
-        return b"%b%b\r\n%b%b%b\r\n" % (start, host, fields.kept, ours, _framing(fields))
+        return b"%b%b\r\n%b%b%b\r\n" % (start, host, fields.kept[1], ours, _framing(fields))
 
     def answer(self, head: AnswerHead) -> list[tuple[bytes, bytes]]:
         """The fields that go back to the caller."""

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ligan.intervals import UPSTREAM_SILENCE
 from ligan.problem import Problem
-from ligan.web.http.answer import BODILESS
 from ligan.web.http.body import LAST_CHUNK, Body, Chunked, Counted, UntilEnd, chunk
 from ligan.web.http.fields import MalformedError
-from ligan.web.http.head import MAX_HEAD, AnswerHead, read_answer
+from ligan.web.http.head import MAX_HEAD, SMALL, AnswerHead, RequestHead, read_answer
 from ligan.web.http.route import Address, Pass, Secured
 from ligan.web.http.upstream import Upstream
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 _END = b"\r\n\r\n"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 """Idempotent methods (RFC 9110, section 9.2.2)."""
+_NO_CONTENT = 204
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
@@ -31,6 +31,7 @@ class Passing:
         "_body",
         "_connecting",
         "_connection",
+        "_head",
         "_in",
         "_keep",
         "_pass",
@@ -43,7 +44,9 @@ class Passing:
     )
 
     def __init__(self, connection: Answering, route: Pass) -> None:
+        assert connection.head is not None  # noqa: S101 (a request is being handled)
         self._connection = connection
+        self._head: RequestHead = connection.head
         self._pass = route
         self._upstream: Upstream | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -59,9 +62,7 @@ class Passing:
     def take(self, piece: bytes, done: bool) -> None:
         if piece:
             self._sent_body = True
-        head = self._connection.head
-        assert head is not None  # noqa: S101 (a request is being handled)
-        if head.chunked:
+        if self._head.fields.chunked:
             piece = chunk(piece) + (LAST_CHUNK if done else b"")
         self._sent = done
         if self._upstream is not None:
@@ -70,20 +71,22 @@ class Passing:
         elif self._connecting is not None:
             self._unsent += piece
         else:
-            self._unsent = self._request() + piece
-            self._find()
+            self._find(self._request() + piece)
 
     def _request(self) -> bytes:
-        head = self._connection.head
-        assert head is not None  # noqa: S101 (as above)
-        return self._pass.carried.request(head, _host(self._pass.to), self._pass.ours)
+        """The head that goes to the other server, written once for a head that comes again on the same route."""
+        head, route = self._head, self._pass
+        if head.sent[0] is not route:
+            head.sent = route, route.carried.request(head, _host(route.to), route.ours)
+        return head.sent[1]
 
-    def _find(self) -> None:
-        upstream = self._connection.service.upstreams.take(self._pass.to)
+    def _find(self, data: bytes) -> None:
+        upstream = self._upstream = self._connection.service.upstreams.take(self._pass.to)
         if upstream is None:
+            self._unsent = data
             self._connect()
         else:
-            self._attach(upstream)
+            upstream.begin(self, data)
 
     def _connect(self) -> None:
         self._connection.pause_body()
@@ -160,16 +163,15 @@ class Passing:
 
     def _may_repeat(self, upstream: Upstream) -> bool:
         """The other server closed a kept connection just as it was used again."""
-        head = self._connection.head
-        assert head is not None  # noqa: S101 (as above)
-        bare = self._sent and not self._sent_body and not self._in and not head.chunked
-        return bare and upstream.used > 1 and head.method in _REPEATABLE
+        bare = self._sent and not self._sent_body and not self._in and not self._head.chunked
+        return bare and upstream.used > 1 and self._head.method in _REPEATABLE
 
     def _read_head(self, data: bytes) -> None:
         """Of the answer; those before the final one (1xx) are for us alone."""
         data = self._in + data
-        while (end := data.find(_END) + len(_END)) >= len(_END):
-            head = read_answer(data[:end])
+        while (end := data.find(_END) + 4) >= 4:
+            read = self._connection.service.read_answer if end <= SMALL else read_answer
+            head = read(data[:end])
             data = data[end:]
             if head.status >= 200:
                 self._in = b""
@@ -186,29 +188,40 @@ class Passing:
         if instead is not None:
             self._detach(head.keep_alive and head.fields.content_length == 0 and not data and self._sent)
             self._connection.replace(instead)
-            return
-        self._body, framing = self._framed(head)
-        piece, rest = self._body.read(data)
-        fields = self._pass.carried.answer(head)
-        fields += self._pass.answer_fields
+        elif len(data) == head.length and self._head.method != "HEAD":  # as most come: the whole of it
+            self._connection.start(self._lines(head), b"", data)
+            self._detach(head.keep_alive and self._sent)
+            self._connection.finish()
+        else:
+            self._begin_body(head, data)
+
+    def _begin_body(self, head: AnswerHead, data: bytes) -> None:
+        body = self._body = self._framed(head)
+        piece, rest = body.read(data)
         if self._rechunk:
             piece = chunk(piece)
-        self._connection.begin(head.status, fields, framing, piece + self._last())
+        self._connection.start(self._lines(head), _CHUNKED if self._rechunk else b"", piece + self._last())
         self._after(rest, head.keep_alive)
 
-    def _framed(self, head: AnswerHead) -> tuple[Body, bytes]:
-        """How the answer's body comes, and the lines about how it goes on (RFC 9112, section 6.3)."""
-        asked = self._connection.head
-        assert asked is not None  # noqa: S101 (as above)
-        length = b"" if head.fields.content_length is None else b"content-length: %d\r\n" % head.fields.content_length
-        if head.status in BODILESS:
-            return Counted(0), b"" if head.status == 204 else length
-        if asked.method == "HEAD":
-            return Counted(0), length
-        if head.fields.content_length is not None:
-            return Counted(head.fields.content_length), length
-        self._rechunk = asked.http11
-        return Chunked() if head.fields.chunked else UntilEnd(), _CHUNKED if self._rechunk else b""
+    def _lines(self, head: AnswerHead) -> bytes:
+        """The answer's head but for chunks and what else is the connection's, written once where it comes again."""
+        route = self._pass
+        if head.written[0] is route.carried and not route.answer_fields:
+            return head.written[1]
+        lines = self._connection.service.heads.lines(head.status, [*route.carried.answer(head), *route.answer_fields])
+        if head.fields.content_length is not None and head.status != _NO_CONTENT:
+            lines += b"content-length: %d\r\n" % head.fields.content_length
+        if not route.answer_fields:
+            head.written = route.carried, lines
+        return lines
+
+    def _framed(self, head: AnswerHead) -> Body:
+        """How the answer's body comes, and whether it goes on in chunks (RFC 9112, section 6.3)."""
+        length = 0 if self._head.method == "HEAD" else head.length
+        if length is not None:
+            return Counted(length)
+        self._rechunk = self._head.http11
+        return Chunked() if head.fields.chunked else UntilEnd()
 
     def _relay(self, body: Body, data: bytes) -> None:
         piece, rest = body.read(data)

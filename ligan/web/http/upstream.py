@@ -121,7 +121,8 @@ class Upstream(asyncio.Protocol):
         """The exchange is over; keep the connection for the next one, or end it."""
         self.exchange = None
         if reusable and not self._ended and not self.is_full and not self._transport.is_closing():
-            self.resume()  # a connection that is not read would never answer again
+            if self._paused:
+                self.resume()  # a connection that is not read would never answer again
             self._pool.keep(self)
         else:
             self._transport.abort()

@@ -16,8 +16,11 @@ from safetensors.numpy import save as format_tensors
 from backend_container.models.appearance import mesh
 from backend_container.models.appearance import weights as files
 from backend_container.models.appearance.align import SIZE, WHITE, align, alignment, whiten
+from backend_container.models.appearance.detail import Detail, all_frequencies
 from backend_container.models.appearance.engine import AppearanceEngine, _within_reach
 from backend_container.models.appearance.finisher import Finisher, fixed_noise
+from backend_container.models.appearance.planes import COUNT, LUMA, mirrored, to_image, to_planes
+from backend_container.models.appearance.population import Population
 from backend_container.models.appearance.warp import source_pixels, warp
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
@@ -46,18 +49,23 @@ def detector():
 
 @pytest.fixture(scope="module")
 def tiny(shipped):
-    """The real mesh with two shape and three texture components, and a small finisher that does something."""
+    """The real mesh with two shape and three texture components, two details and four people, and a small finisher
+    that does something.
+    """
     model = shipped.model
     few = replace(
         model,
         shape_basis=model.shape_basis[:2],
         texture_basis=model.texture_basis[:3],
         loadings=np.diag(np.float32([3, 2, 9, 7, 5])),
+        detail=Detail(model.mean_shape, np.int32([[0, 1], [2, 3]]), np.float32([0.02, 0.01])),
     )
+    faces, hair = np.random.default_rng(0).standard_normal((2, 4, 5)).astype(np.float32)
+    people = Population(faces, hair, np.int32([0, 0, 1, 1]))
     torch.manual_seed(0)
     finisher = Finisher((4, 6))
     torch.nn.init.normal_(finisher.leave.weight)
-    return files.Weights(few, finisher.eval(), (4, 6))
+    return files.Weights(few, people, finisher.eval(), (4, 6))
 
 
 @pytest.fixture
@@ -178,9 +186,10 @@ def test_lips_that_crossed_meet_and_others_stay(shipped):
 def test_the_latent_of_a_render_is_the_latent(shipped):
     """The prior of the fit draws it to the mean a little, and the warp blurs."""
     model = shipped.model
-    latent = 0.7 * np.random.default_rng(3).standard_normal(model.dimension).astype(np.float32)
+    latent = 0.7 * np.random.default_rng(3).standard_normal(model.components).astype(np.float32)
     shape = latent @ model.loadings[:, : len(model.shape_basis)] @ model.shape_basis
-    found = model.encode(model.render(latent), model.mean_shape + shape.reshape(-1, 2))
+    render = model.render(np.pad(latent, (0, model.dimension - model.components)))
+    found = model.encode(render, model.mean_shape + shape.reshape(-1, 2))
     leading = slice(0, 40)
     assert np.corrcoef(found[leading], latent[leading])[0, 1] > 0.95
 
@@ -188,12 +197,105 @@ def test_the_latent_of_a_render_is_the_latent(shipped):
 def test_the_mean_face_is_the_mean_texture_in_the_mean_shape(shipped):
     model = shipped.model
     render = model.render(np.zeros(model.dimension, np.float32))
-    np.testing.assert_allclose(render, model.mean_texture, atol=0.01)
+    np.testing.assert_allclose(render, to_image(model.mean_texture), atol=0.01)
 
 
-def test_components_are_orthonormal_but_for_the_rounding(shipped):
-    basis = shipped.model.texture_basis
-    assert np.abs(basis @ basis.T - np.eye(len(basis))).max() < 0.01
+def test_what_is_the_persons_own_is_rendered_and_read_again(shipped):
+    model = shipped.model
+    latent = np.zeros(model.dimension, np.float32)
+    latent[model.components + 10 :: 40] = 2
+    render = model.render(latent)
+    face = model.encode(render, model.mean_shape)
+    without = face.copy()
+    without[model.components :] = 0
+    errors = [np.abs(model.render(z) - render).mean() for z in (face, without)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+# planes
+
+
+def test_planes_give_the_image_again_but_for_fine_colour():
+    image = gradient()
+    np.testing.assert_allclose(to_image(to_planes(image)), image, atol=0.01)
+    assert to_planes(image).shape == (COUNT,)
+
+
+def test_a_grey_image_has_no_colour_and_loses_nothing():
+    grey = np.repeat(np.random.default_rng(0).random((SIZE, SIZE, 1), np.float32), 3, axis=2)
+    planes = to_planes(grey)
+    assert np.abs(planes[LUMA:]).max() < 1e-6
+    np.testing.assert_allclose(to_image(planes), grey, atol=1e-6)
+
+
+def test_mirrored_planes_are_those_of_the_mirrored_image():
+    image = np.random.default_rng(0).random((SIZE, SIZE, 3), np.float32)
+    np.testing.assert_allclose(mirrored(to_planes(image)[None])[0], to_planes(image[:, ::-1]), atol=1e-6)
+
+
+# detail
+
+
+def test_details_add_up_to_their_basis(shipped):
+    numbers = np.random.default_rng(0).standard_normal(len(shipped.model.detail.deviations)).astype(np.float32)
+    added = (numbers @ shipped.model.detail.basis).reshape(SIZE, SIZE)
+    np.testing.assert_allclose(shipped.model.detail.add(numbers), added, atol=1e-4)
+
+
+def test_details_stay_inside_of_the_face(shipped):
+    detail = shipped.model.detail
+    added = detail.add(np.ones(len(detail.deviations), np.float32))
+    assert np.abs(added[:, [0, -1]]).max() == 0
+    assert np.abs(added[[0, -1]]).max() == 0
+    assert np.abs(added).max() > 0.05
+
+
+def test_no_detail_is_finer_than_asked(shipped):
+    mean = shipped.model.mean_shape
+    coarse, fine = (all_frequencies(mean, finest) for finest in (20.0, 5.0))
+    assert len(coarse) < len(fine)
+    assert {tuple(f) for f in coarse.tolist()} < {tuple(f) for f in fine.tolist()}
+
+
+# population
+
+
+def test_random_faces_of_nobody_are_standard_normal():
+    drawn = Population(*np.empty((2, 0, 3), np.float32), np.empty(0, np.int32)).draw(0, 2000)
+    np.testing.assert_allclose(drawn.mean(0), 0, atol=0.1)
+    np.testing.assert_allclose(drawn.std(0), 1, atol=0.1)
+
+
+def test_groups_are_drawn_equally_often_and_nobody_of_them_is_drawn():
+    latents = np.random.default_rng(0).normal(0, 0.1, (40, 3)).astype(np.float32)
+    latents[:5, 0] += 10  # a group of five, and one of thirty-five
+    hair = np.arange(40, dtype=np.float32)[:, None] * np.float32([0, 0, 1])
+    drawn = Population(latents, hair, np.int32([0] * 5 + [1] * 35)).draw(1, 400)
+    assert 0.4 < (drawn[:, 0] > 5).mean() < 0.6
+    assert np.abs(drawn[:, None] - (latents + hair)[None]).max(2).min() > 1e-3
+    whose = np.rint(drawn[:, 2])  # hair is of one person, a member of the face's group
+    assert np.abs(drawn[:, 2] - whose).max() < 0.5
+    assert ((whose < 5) == (drawn[:, 0] > 5)).all()
+
+
+def test_the_shipped_groups_are_large_enough_to_draw_different_people(shipped):
+    sizes = np.bincount(shipped.population.groups)
+    assert len(sizes) == 8
+    assert sizes.min() > 50
+
+
+def test_hair_is_what_lies_outside_of_the_face(shipped):
+    """A shipped person's face with average hair is the person inside of the oval, and the average outside."""
+    model, people = shipped.model, shipped.population
+    for faces, hair in zip(people.faces[::100], people.hair[::100], strict=True):
+        person, bald, average = (texture_of(model, latent) for latent in (faces + hair, faces, 0 * faces))
+        shown = [np.abs(bald - other).mean(2) for other in (person, average)]
+        assert shown[0][60:84, 50:78].mean() < shown[1][60:84, 50:78].mean()
+        assert shown[1][:16, 32:96].mean() < shown[0][:16, 32:96].mean()
+
+
+def texture_of(model, latent):
+    return to_image(model.mean_texture + latent @ model.loadings[:, len(model.shape_basis) :] @ model.texture_basis)
 
 
 # engine
@@ -249,9 +351,10 @@ def test_a_face_that_cannot_be_read_is_refused_by_the_engine(engine, detector):
 
 
 def test_a_latent_out_of_reach_is_refused_and_one_within_is_not():
-    assert np.array_equal(_within_reach(np.full(9, 3.9, np.float32)), np.full(9, 3.9, np.float32))
+    within = np.append(np.full(9, 3.9, np.float32), np.float32(90))  # the tenth is a detail
+    assert np.array_equal(_within_reach(within, 9), within)
     with pytest.raises(ModelError, match="Send a photo from the front") as caught:
-        _within_reach(np.full(9, 4.1, np.float32))
+        _within_reach(np.full(9, 4.1, np.float32), 9)
     assert caught.value.slug == "face-not-readable"
 
 
@@ -285,7 +388,9 @@ def test_weights_survive_a_round_trip_but_for_the_rounding(tiny, saved):
     assert loaded.widths == tiny.widths
     for name in ("mean_shape", "triangles", "shape_basis", "loadings"):
         assert np.array_equal(getattr(loaded.model, name), getattr(tiny.model, name)), name
-    latent = np.float32([1, -1, 1, -1, 1])
+    assert np.array_equal(loaded.model.detail.frequencies, tiny.model.detail.frequencies)
+    assert np.array_equal(loaded.population.draw(0, 3), tiny.population.draw(0, 3))
+    latent = np.float32([1, -1, 1, -1, 1, 1, -1])
     assert np.abs(loaded.model.render(latent) - tiny.model.render(latent)).max() < 0.01
     renders = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
@@ -302,8 +407,8 @@ def test_large_tensors_are_int8_with_a_scale_per_row(saved):
 
 def test_the_shipped_weights_are_small(shipped):
     directory = WEIGHTS / "appearance"
-    assert sum(path.stat().st_size for path in directory.iterdir()) <= 8 * 2**20
-    assert shipped.model.dimension == 144
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 12 * 10**6
+    assert shipped.model.components == 368
 
 
 def slug_of(directory):
@@ -362,11 +467,15 @@ def test_numbers_that_are_not_finite_are_damage(saved):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda t: t.pop("loadings"), "loadings is absent"),
-        (lambda t: t.update(loadings=np.eye(4, dtype=np.float32)), "loadings is (4, 4)"),
-        (lambda t: t.update(more=np.zeros(3, np.float32)), "more is (3,)"),
+        (lambda t: t.pop("loadings"), "loadings: absent"),
+        (lambda t: t.update(loadings=np.eye(4, dtype=np.float32)), "loadings: (4, 4)"),
+        (lambda t: t.update(more=np.zeros(3, np.float32)), "more: (3,)"),
         (lambda t: t.pop("texture_basis.scale"), "texture_basis is int8 without a scale"),
         (lambda t: t.update(triangles=t["triangles"] + 1000), "triangles are not numbers"),
+        (lambda t: t.update(frequencies=-t["frequencies"]), "frequencies of 0 or more"),
+        (lambda t: t.update(deviations=0 * t["deviations"]), "deviations above zero"),
+        (lambda t: t.update(groups=np.int32([0, 0, 0, 1])), "groups 0, 1, ... of two or more"),
+        (lambda t: t.update(groups=np.float32([0, 0, 1, 1])), "groups 0, 1, ... of two or more"),
     ],
 )
 def test_tensors_that_do_not_fit_are_named(saved, change, complaint):
@@ -379,7 +488,7 @@ def test_tensors_that_do_not_fit_are_named(saved, change, complaint):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda c: c.update(format="ligan-appearance-2"),
+        lambda c: c.update(format="ligan-appearance-1"),
         lambda c: c.update(noise=-1),
         lambda c: c.pop("vertices"),
         lambda c: c.update(finisher_widths=[8, 8]),

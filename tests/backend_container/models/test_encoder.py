@@ -103,7 +103,7 @@ def test_photos_of_another_size_are_refused():
 
 
 def test_an_unknown_backbone_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="no backbone 'vgg'; choose one of: residual"):
+    with pytest.raises(ValueError, match="no backbone 'vgg'; choose one of: lite0, residual"):
         Encoder(network(), EncoderConfig(backbone="vgg"))
 
 

@@ -120,3 +120,13 @@ def test_another_photo_becomes_another_latent(engine):
     photo = skimage.data.astronaut()
     darker = (photo * 0.6).astype(np.uint8)
     assert not np.array_equal(engine.encode(darker, ASTRONAUT), engine.encode(photo, ASTRONAUT))
+
+
+def test_a_frame_is_the_face_in_the_engines_size(engine):
+    photo = skimage.data.astronaut()
+    frame = engine.frame(photo, ASTRONAUT)
+    assert frame.shape == (engine.resolution, engine.resolution, 3)
+    assert frame.dtype == np.uint8
+    elsewhere = photo.copy()
+    elsewhere[400:] = 0
+    assert np.array_equal(engine.frame(elsewhere, ASTRONAUT), frame)

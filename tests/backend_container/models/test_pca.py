@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from backend_container.models import pca as pca_module
 from backend_container.models.pca import LatentPCA
 from backend_container.models.sampling import normal
 
@@ -98,3 +99,44 @@ def test_a_missing_tensor_is_named(pca):
     del tensors["components"]
     with pytest.raises(KeyError, match="components"):
         LatentPCA.from_tensors(tensors)
+
+
+def batched(rows, size):
+    return (rows[begin : begin + size] for begin in range(0, len(rows), size))
+
+
+@pytest.mark.parametrize("size", [1, 7, 512, 2000])
+def test_fitting_in_batches_finds_the_same_subspace(size):
+    rows = latents(1800)
+    whole, streamed = LatentPCA.fit(rows, dimension=5), LatentPCA.fit_batches(batched(rows, size), dimension=5)
+    np.testing.assert_allclose(streamed.mean, whole.mean, atol=1e-3)
+    np.testing.assert_allclose(streamed.deviations, whole.deviations, rtol=0.02)
+    along = np.abs(np.sum(streamed.components * whole.components, axis=(1, 2)))
+    assert along.min() > 0.9
+
+
+def test_batches_are_taken_one_after_the_other():
+    """No more than one batch is read ahead of what has been fitted."""
+    read = []
+
+    def reading():
+        for number in range(8):
+            read.append(number)
+            yield latents(600)
+
+    taken = pca_module._at_least(reading(), 512)
+    next(taken)
+    assert read == [0, 1]
+    assert sum(len(batch) for batch in taken) == 7 * 600
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_too_few_latents_in_batches(count):
+    with pytest.raises(ValueError, match="5 components need more than 5 latents"):
+        LatentPCA.fit_batches(batched(latents(count), 2), dimension=5)
+
+
+def test_batches_of_too_few_dimensions():
+    flat = latents(600) * np.array([1, 1, 0, 0], np.float32)
+    with pytest.raises(ValueError, match="fewer than 8 dimensions"):
+        LatentPCA.fit_batches([flat], dimension=8)

@@ -163,3 +163,17 @@ def test_interpolation_includes_both_ends_to_the_byte():
 def test_bad_input_is_named(call, reason):
     with pytest.raises(ValueError, match=reason):
         call()
+
+
+def test_measured_pages_come_first_and_the_others_go_on_from_the_last():
+    growth = Growth(step=0.1, last=1.0, measured=(0.2, 0.25, 0.9))
+    radii = [page_radius(page, 50, growth) / 10 for page in range(1, 7)]
+    assert radii == pytest.approx([0.2, 0.25, 0.9, 1.0, 1.0, 1.0])
+    beyond = Growth(last=1.0, measured=(1.5,))
+    assert [page_radius(page, 50, beyond) / 10 for page in (1, 2)] == pytest.approx([1.5, 1.5])
+
+
+@pytest.mark.parametrize("measured", [(0.3, 0.2), (-0.1, 0.2), (0.1, float("inf"))])
+def test_measured_pages_never_shrink(measured):
+    with pytest.raises(ValueError, match="never shrink"):
+        Growth(measured=measured)

@@ -14,6 +14,7 @@ from backend_container.models.stylegan2 import weights as files
 from backend_container.models.stylegan2.config import WIDTHS, NetworkConfig
 from backend_container.models.stylegan2.discriminator import Discriminator, minibatch_deviation
 from backend_container.models.stylegan2.engine import StyleGAN2Engine
+from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.generator import Generator
 from backend_container.models.stylegan2.layers import (
     FILTER,
@@ -289,7 +290,7 @@ def test_a_missing_file_is_named_with_what_to_do(stylegan2_weights, tmp_path, fi
 
 
 def test_a_missing_directory_is_missing_weights(tmp_path):
-    with pytest.raises(ModelError, match="no weights") as caught:
+    with pytest.raises(ModelError, match="no stylegan2 weights") as caught:
         StyleGAN2Engine.load(tmp_path / "nowhere", "cpu")
     assert caught.value.slug == "weights-missing"
 
@@ -368,7 +369,21 @@ def test_stored_noise_reaches_the_photo(stylegan2_weights):
     for block in stylegan2_weights.generator.synthesis.blocks:
         for conv in block.convs:
             conv.constant_noise.neg_()
-    assert not np.array_equal(engine.synthesize(engine.mean[None]), photo)
+    other = StyleGAN2Engine(stylegan2_weights)
+    assert not np.array_equal(other.synthesize(engine.mean[None]), photo)
+
+
+def test_the_engines_synthesis_is_the_networks():
+    config = SIZES[1]
+    generator = Generator(config).eval()
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if name.endswith(("bias", "noise_strength")):
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+        frozen = FrozenSynthesis(generator.synthesis)
+        for latents in torch.randn(3, *config.latent_shape):
+            expected = generator.synthesis(latents[None])[0]
+            torch.testing.assert_close(frozen(latents), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_photo_is_the_generators_image_in_bytes(stylegan2_weights):

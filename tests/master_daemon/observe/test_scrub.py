@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -54,6 +56,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsaWdhbiJ9.c2lnbmF0dXJl"
         ("postgresql+psycopg://ligan:hunter2@db/ligan", "hunter2"),
         (f"[SQL: INSERT]\n[parameters: ('{KEY}', 'Alice [1]', '{{}}')]\n(Background", "Alice"),
     ],
+    ids=map(str, count()),  # the texts are other ones in each process
 )
 def test_it_is_taken_out(text: str, secret: str) -> None:
     assert secret in text

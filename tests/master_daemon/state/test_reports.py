@@ -11,8 +11,9 @@ import pytest
 
 from ligan.ids import new_id
 from ligan.problem import Problem
-from ligan.wire.image import Origin
-from ligan.wire.task import TaskState
+from ligan.wire.image import Flag, Origin
+from ligan.wire.job import ReportedImage, ReportedResult
+from ligan.wire.task import TaskResult, TaskState
 from master_daemon.state import events, images, placing, reports, tasks
 from master_daemon.state.database import Database, StoredEvent
 from master_daemon.state.jobs import Job
@@ -55,6 +56,25 @@ def test_the_result_ends_the_task(database: Database, key: str, job: Job, publis
         found = [images.ref(connection, key, image.image_id) for image in task.result.images]
         assert tasks.open_count(connection, key) == 0
     assert [(image.sha256, image.origin) for image in found] == [(f"{number:064x}", Origin.TASK) for number in range(3)]
+
+
+def test_flags_reach_the_page(database: Database, key: str, job: Job, published: list[StoredEvent]) -> None:
+    task_id = add_task(database, key, job)
+    found = ([Flag.OTHER_AGE, Flag.DOUBLE_OF_FILLER], [], None)
+    seen = [ReportedImage(sha256=f"{n:064x}", width=8, height=8, flags=flags) for n, flags in enumerate(found)]
+    with database.write() as transaction:
+        reports.finish(transaction, job, ReportedResult(task_id=task_id, attempt=1, images=seen), NOW)
+    task = task_of(database, key, task_id)
+    assert task.result is not None
+    assert tuple(image.flags for image in task.result.images) == found
+    told = [image["flags"] for image in json.loads(published[0].data)["images"]]
+    assert told == [["other-age", "double-of-filler"], [], None]
+
+
+def test_a_result_from_before_there_were_flags_says_that_nobody_looked() -> None:
+    old = {"image_id": new_id("i"), "width": 8, "height": 8, "caption": ""}
+    (image,) = TaskResult.model_validate_json(json.dumps({"images": [old]})).images
+    assert image.flags is None
 
 
 def test_a_failed_task_keeps_its_problem(database: Database, key: str, job: Job, published: list[StoredEvent]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from flask import Response, request
@@ -17,13 +19,14 @@ from ligan.web.app import problem_response, reply
 from ligan.web.serving import Server
 from ligan.wire.job import ReportedResult
 from ligan.wire.session import JobState
-from ligan.wire.task import TaskAccepted
+from ligan.wire.task import TaskAccepted, TaskState
 from master_daemon.state import placing, reports, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor.delivery import Delivery, Parcel
+from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.launch import Launcher
 from master_daemon.supervisor.lines import Lines
+from master_daemon.supervisor.parcel import Parcel
 from tests.ligan.stub import serving, stub_app, wait_until
 from tests.master_daemon.state.rows import NOOP, NOW, add_job, add_task, new_session
 
@@ -40,6 +43,7 @@ class Backend:
         self.open = threading.Event()
         self.open.set()
         self.full = False
+        self.done = False
         self.asked = threading.Event()
         self.taken: list[str] = []
         self.app = stub_app()
@@ -51,7 +55,7 @@ class Backend:
         if self.full:
             return problem_response(Problem("queue-full", "Later.").document)
         self.taken.append(request.get_json()["task_id"])
-        return reply(TaskAccepted(task_id=self.taken[-1], position=0), 202)
+        return reply(TaskAccepted(task_id=self.taken[-1], position=0, done=self.done), 202)
 
 
 @pytest.fixture
@@ -102,6 +106,59 @@ def test_tasks_arrive_in_order_and_once(
     assert unsent(database, delivery, job) == 0
     delivery.deliver(job.nonce)
     assert backend.taken == sent
+
+
+def state_of(database: Database, job: Job, task_id: str) -> TaskState:
+    with database.read() as connection:
+        return tasks.get(connection, job.seat, task_id).state
+
+
+def test_a_task_that_is_done_with_the_answer_has_ended_once_and_makes_room(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    told: list[tuple[str, str]] = []
+    database.subscribe(lambda events: told.extend((one.name, json.loads(one.data)["task_id"]) for one in events))
+    job = backend_at(database, server)
+    sent = [add_task(database, job.seat, job) for _ in range(2)] + [add_task(database, job.seat)]
+    backend.done = True
+    delivery.deliver(job.nonce)
+    assert backend.taken == sent, "the one that waited, too"
+    assert told == [("on-result", task_id) for task_id in sent]
+    assert {state_of(database, job, task_id) for task_id in sent} == {TaskState.DONE}
+    assert unsent(database, delivery, job) == 0
+
+
+def test_what_is_done_too_late_changes_nothing(
+    database: Database, delivery: Delivery, backend: Backend, server: Server
+) -> None:
+    job = backend_at(database, server)
+    task_id = add_task(database, job.seat, job)
+    backend.done = True
+    backend.open.clear()
+    with ThreadPoolExecutor() as threads:
+        delivering = threads.submit(delivery.deliver, job.nonce)
+        assert backend.asked.wait(20)
+        with database.write() as transaction:
+            tasks.cancel(transaction, job.seat, task_id, NOW)
+        backend.open.set()
+        delivering.result(20)
+    assert state_of(database, job, task_id) is TaskState.CANCELLED
+
+
+def test_an_end_that_cannot_be_stored_is_asked_for_again(
+    database: Database, delivery: Delivery, backend: Backend, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = backend_at(database, server)
+    task_id = add_task(database, job.seat, job)
+    backend.done = True
+    with monkeypatch.context() as broken:
+        broken.setattr(reports, "finish", Mock(side_effect=OSError("no room")))
+        with pytest.raises(OSError, match="no room"):
+            delivery.deliver(job.nonce)
+    assert unsent(database, delivery, job) == 1
+    delivery.deliver(job.nonce)
+    assert backend.taken == [task_id] * 2
+    assert state_of(database, job, task_id) is TaskState.DONE
 
 
 def test_only_what_did_not_get_through_is_sent_again(

@@ -17,9 +17,11 @@ from ligan.problem import Problem
 from ligan.web.serving import Server
 from ligan.wire.image import ImageRef, Origin
 from ligan.wire.job import ReportedResult
+from ligan.wire.task import TaskState
 from master_daemon.state import reports, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
+from master_daemon.supervisor import delivery as delivering
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.early import Early
 from tests.ligan.stub import wait_until
@@ -32,6 +34,7 @@ from tests.master_daemon.supervisor.test_delivery import (
     database,
     delivery,
     server,
+    state_of,
     unsent,
 )
 
@@ -59,6 +62,7 @@ def storing(database: Database, delivery: Delivery, job: Job, *refs: ImageRef) -
     with Early(delivery) as early, database.write() as transaction:
         task_id = tasks.add(transaction, job.seat, NOOP, {}, list(refs), NOW)
         early.send(delivery.assign(transaction, NOW, job.seat))
+        early.hear(transaction)
         yield early, task_id
 
 
@@ -98,6 +102,65 @@ def test_a_task_whose_commit_fails_is_nobodys_and_the_next_one_is_delivered(
         pass
     early.finish()
     assert backend.taken == [lost, task_id]
+
+
+def test_the_end_of_a_light_task_is_stored_with_its_beginning(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn_light(database, delivery, backend, job)
+    monkeypatch.setattr(delivering, "_MOMENT", 20)
+    told: list[str] = []
+    database.subscribe(lambda events: told.extend(one.name for one in events))
+    with storing(database, delivery, job) as (early, task_id):
+        assert (backend.taken[-1], told) == (task_id, [])
+    assert (told, state_of(database, job, task_id)) == (["on-result"], TaskState.DONE)
+    early.finish()
+    assert (told, backend.taken[-1]) == (["on-result"], task_id), "once"
+    assert unsent(database, delivery, job) == 0
+
+
+def test_a_light_task_whose_commit_fails_is_nobodys(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn_light(database, delivery, backend, job)
+    with monkeypatch.context() as broken:
+        failing_commit(database, broken, commits=False)
+        with pytest.raises(DBAPIError), storing(database, delivery, job) as (_, lost):
+            pass
+    assert lost not in known(database, job)
+    learn_light(database, delivery, backend, job)
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["slow", "busy"])
+def test_a_backend_that_is_slow_or_busy_once_is_not_waited_for_the_next_time(
+    slow: bool, database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn_light(database, delivery, backend, job)
+    monkeypatch.setattr(delivering, "_MOMENT", 0.002 if slow else 20)
+    backend.done = slow
+    if slow:
+        backend.open.clear()
+    with storing(database, delivery, job) as (early, task_id):
+        assert not delivery._light
+    assert state_of(database, job, task_id) is TaskState.QUEUED
+    backend.open.set()
+    early.finish()
+    assert state_of(database, job, task_id) is (TaskState.DONE if slow else TaskState.QUEUED)
+
+
+def learn_light(database: Database, delivery: Delivery, backend: Backend, job: Job) -> None:
+    """Tasks, until one shows that the backend is done with them in a moment."""
+    backend.done = True
+
+    def prompt() -> bool:
+        with storing(database, delivery, job) as (early, task_id):
+            # without a kept connection, which the last one may have lost, it leaves after the commit
+            wait_until(lambda: not early._sent or backend.taken[-1:] == [task_id], "the order")
+        early.finish()
+        assert state_of(database, job, task_id) is TaskState.DONE
+        return bool(delivery._light)
+
+    wait_until(prompt, "a prompt answer")
 
 
 _KILLED = """

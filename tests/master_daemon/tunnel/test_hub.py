@@ -79,6 +79,31 @@ async def _silence() -> None:
     assert hub._looking is None, "no timer without a stream"
 
 
+async def _many_at_once() -> None:
+    hub = Hub(asyncio.get_running_loop())
+    pages = [Heard() for _ in range(3)]
+    for number, page in enumerate(pages):
+        hub.open(f"k{number}", page)
+    burst = [event(number, f"k{number % 3}") for number in range(1, 1001)]
+    hub.publish(burst[:600])
+    hub.publish(burst[600:])
+    await asyncio.sleep(0)
+    assert 0 < sum(len(page.events) for page in pages) < 600, "the first are sent before the last are told"
+    hub.publish([event(1001, "k0")])
+    while hub._waiting:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for number, page in enumerate(pages):
+        assert page.events == heard(*[each for each in burst if each.session_key == f"k{number}"]) + (
+            heard(event(1001, "k0")) if number == 0 else []
+        )
+        hub.close(f"k{number}", page)
+
+
+def test_a_burst_keeps_its_order_and_lets_the_loop_send_meanwhile() -> None:
+    asyncio.run(_many_at_once())
+
+
 def test_each_stream_gets_the_events_of_its_session() -> None:
     asyncio.run(_each_its_own())
 

@@ -30,6 +30,15 @@ def test_every_changed_character_is_noticed() -> None:
         assert cookie.open(sealed[:place] + other + sealed[place + 1 :]) is None
 
 
+def test_a_cookie_is_written_in_one_way_only() -> None:
+    """Base64 could be read past what is none of it."""
+    cookie = SessionCookie(b"s" * 32)
+    sealed = cookie.seal("s-1")
+    for added in ("#", "\t", "=", "\x80", "+", " ", "\0"):
+        for place in (0, len(sealed) // 2, len(sealed)):
+            assert cookie.open(sealed[:place] + added + sealed[place:]) is None
+
+
 def test_scripts_and_other_sites_do_not_get_it() -> None:
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(set_cookie("v", secure=False).split("; "))
     assert "Secure" in set_cookie("v", secure=True).split("; ")

@@ -1,0 +1,89 @@
+"""The faces of a set of photos as an engine sees and renders them; what cannot be read is listed, never fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend_container.datasets.face import Broken
+from backend_container.datasets.reference import Reference, read
+from backend_container.evaluation.chunks import Tell
+from backend_container.evaluation.groups import age_of
+from backend_container.evaluation.report import LeftOut
+from backend_container.faces import foreground
+from backend_container.loading import Detector
+from backend_container.models.engine import Engine, ModelError, Photo, Photos
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """n faces that were read, and the labels of all photos that were tried."""
+
+    names: Sequence[str]
+    people: Sequence[str]
+    """Who is on each; the photo's name where nobody says."""
+    labels: Sequence[Mapping[str, Any]]
+    frames: Photos
+    """As the engine frames them, shape (n, resolution, resolution, 3)."""
+    made: Photos
+    """Encoded and rendered again, the same shape."""
+    left_out: Sequence[LeftOut]
+    tried: Sequence[Mapping[str, Any]]
+    """Labels of all that were tried, those that were left out too."""
+
+
+def chosen(photos: Sequence[Reference], count: int, seed: int, least_age: int) -> list[Reference]:
+    """At most `count` photos, drawn by the seed; none whose label says younger than `least_age` years."""
+    ages = [age_of(photo.labels) for photo in photos]
+    old_enough = [photo for photo, age in zip(photos, ages, strict=True) if age is None or age >= least_age]
+    drawn = np.random.default_rng(seed).permutation(len(old_enough))[:count]
+    return [old_enough[place] for place in sorted(drawn.tolist())]
+
+
+def read_people(engine: Engine, detector: Detector, photos: Sequence[Reference], tell: Tell) -> People:
+    """Frame, encode and render the largest face of each photo."""
+    found: list[tuple[Reference, Photo, Photo]] = []
+    left_out: list[LeftOut] = []
+    for done, photo in enumerate(photos, 1):
+        pair = _reconstructed(engine, detector, photo)
+        if isinstance(pair, LeftOut):
+            left_out.append(pair)
+        else:
+            found.append((photo, *pair))
+        tell("photos", done, len(photos))
+    return _people(engine, photos, found, left_out)
+
+
+def _reconstructed(engine: Engine, detector: Detector, photo: Reference) -> tuple[Photo, Photo] | LeftOut:
+    image = read(photo)
+    if isinstance(image, Broken):
+        return LeftOut(name=photo.name, reason=image.reason)
+    faces = foreground(detector.find(image.photo))
+    if not faces:
+        return LeftOut(name=photo.name, reason="No face was found.")
+    face = max(faces, key=lambda face: face.area)
+    try:
+        return engine.frame(image.photo, face), engine.synthesize(engine.encode(image.photo, face)[np.newaxis])[0]
+    except ModelError as error:
+        return LeftOut(name=photo.name, reason=error.detail)
+
+
+def _people(
+    engine: Engine,
+    photos: Sequence[Reference],
+    found: Sequence[tuple[Reference, Photo, Photo]],
+    left_out: Sequence[LeftOut],
+) -> People:
+    none = np.empty((0, engine.resolution, engine.resolution, 3), np.uint8)
+    return People(
+        [photo.name for photo, _, _ in found],
+        [str(photo.labels.get("id", photo.name)) for photo, _, _ in found],
+        [photo.labels for photo, _, _ in found],
+        np.stack([frame for _, frame, _ in found]) if found else none,
+        np.stack([made for _, _, made in found]) if found else none,
+        left_out,
+        [photo.labels for photo in photos],
+    )

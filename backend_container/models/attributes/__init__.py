@@ -1,0 +1,1 @@
+"""What does the face look like? Attributes by name, with their probabilities, and a style embedding."""

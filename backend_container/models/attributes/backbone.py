@@ -1,0 +1,74 @@
+"""The convolutional part of an attribute network: ImageNet's features, a setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from backend_container.models.attributes.efficientnet import SCALES, EfficientNet, features_of
+from backend_container.models.engine import ModelError
+from backend_container.models.features.lite0 import DEVIATION, MEAN, Lite0
+
+LITE0 = "lite0"
+BACKBONES = (LITE0, *(f"efficientnet_{variant}" for variant in SCALES))
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """Images (n, 3, side, side), 0 to 1, to maps (n, dimension, side / 32, side / 32)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str) -> None:
+        """Raises ModelError: `engine-unknown` on another name than BACKBONES, `model-part-missing` without lite0."""
+        super().__init__()
+        if name not in BACKBONES:
+            raise ModelError("engine-unknown", f"There is no backbone {name!r}; choose one of: {', '.join(BACKBONES)}.")
+        self.name = name
+        lite0 = name == LITE0
+        self.maps: nn.Module = Lite0.load().network if lite0 else EfficientNet(name.removeprefix("efficientnet_"))
+        self.dimension = Lite0.dimension if lite0 else int(self.maps.dimension)
+        mean, deviation = ((MEAN,) * 3, (DEVIATION,) * 3) if lite0 else (IMAGENET_MEAN, IMAGENET_DEVIATION)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        standardised = (images - self.mean) / self.deviation
+        # The package's own forward pools and classifies
+        maps = self.maps.extract_features if self.name == LITE0 else self.maps
+        found: Tensor = maps(standardised)  # type: ignore[operator]
+        return found
+
+
+def load_backbone(name: str, weights: Path | None) -> Backbone:
+    """A backbone with ImageNet's weights: lite0's own, or the user's file of torchvision's layout.
+
+    Raises ModelError: as `Backbone`; `weights-missing` or `weights-mismatch` when there is no file, or another's.
+    """
+    backbone = Backbone(name)
+    if name == LITE0:
+        return backbone
+    if weights is None:
+        detail = f"{name} needs weights: set backbone_weights to a .pth or .safetensors file of torchvision's layout."
+        raise ModelError("weights-missing", detail)
+    try:
+        backbone.maps.load_state_dict(features_of(_read(weights)))
+    except FileNotFoundError:
+        raise ModelError("weights-missing", f"{weights} is not there; set backbone_weights to the file.") from None
+    except (RuntimeError, SafetensorError, ValueError, AttributeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        detail = f"{weights} does not hold torchvision's {name}: {reason}. Give its own state dictionary."
+        raise ModelError("weights-mismatch", detail) from error
+    return backbone
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return dict(load_file(path))
+    stored: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return stored

@@ -1,0 +1,1 @@
+"""Networks whose features judge photos: their distances are losses in training and figures in evaluation."""

@@ -1,0 +1,112 @@
+"""The synthesis network as an engine runs it: one image at a time, of weights that do not change. Same images, sooner.
+
+What depends on the weights alone is computed once: what demodulation sums up, and bias, noise and the activation's gain
+as one addition. Feature maps lie channels last. A style scales the weights or the feature maps, whichever are fewer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from backend_container.models.stylegan2.layers import EPSILON, FILTER, ModulatedConv2d, StyledConv2d
+from backend_container.models.stylegan2.synthesis import Block, Synthesis, ToRGB
+
+GAIN = math.sqrt(2)
+"""Of the activation; the leaky ReLU lets a positive factor through, so that it is applied before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Styles:
+    """The affine map of w to a layer's styles."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, conv: ModulatedConv2d) -> Styles:
+        affine = conv.affine
+        return cls(affine.weight * affine.scale, affine.bias * affine.rate)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return torch.addmv(self.bias, self.weight, w)
+
+
+class FrozenConv:
+    """A styled 3x3 convolution of one image."""
+
+    def __init__(self, layer: StyledConv2d) -> None:
+        conv = layer.conv
+        self._styles = Styles.of(conv)
+        self._up = conv.up
+        self._weight = (conv.weight * conv.scale).contiguous(memory_format=torch.channels_last)
+        self._squares = self._weight.square().sum((2, 3))
+        noise = layer.constant_noise * layer.noise_strength
+        added = (noise + layer.bias[:, None, None])[None] * GAIN
+        self._added = added.contiguous(memory_format=torch.channels_last)
+        outputs, inputs = self._squares.shape
+        pixels = noise.numel()
+        self._by_weight = 2 * self._weight.numel() < (inputs / (4 if self._up else 1) + outputs) * pixels
+        taps = torch.tensor(FILTER, dtype=torch.float32, device=noise.device)
+        kernel = 4 * taps.outer(taps) / taps.sum() ** 2
+        self._kernel = kernel.expand(outputs, 1, -1, -1).contiguous(memory_format=torch.channels_last)
+
+    def __call__(self, x: Tensor, w: Tensor) -> Tensor:
+        styles = self._styles(w)
+        scales = (self._squares @ styles.square() + EPSILON).rsqrt() * GAIN
+        if self._by_weight:
+            weight = self._weight * styles[None, :, None, None] * scales[:, None, None, None]
+            return F.leaky_relu_(self._convolved(x, weight).add_(self._added), 0.2)
+        x = self._convolved(x * styles[:, None, None], self._weight)
+        return F.leaky_relu_(torch.addcmul(self._added, x, scales[:, None, None]), 0.2)
+
+    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        if not self._up:
+            return F.conv2d(x, weight, padding=1)
+        doubled = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return F.conv2d(doubled, self._kernel, padding=1, groups=len(self._kernel))
+
+
+class FrozenRGB:
+    """A 1x1 convolution to RGB, styled and not demodulated."""
+
+    def __init__(self, layer: ToRGB) -> None:
+        self._styles = Styles.of(layer.conv)
+        self._weight = layer.conv.weight * layer.conv.scale
+        self._bias = layer.bias
+
+    def __call__(self, x: Tensor, w: Tensor) -> Tensor:
+        return F.conv2d(x, self._weight * self._styles(w)[None, :, None, None], self._bias)
+
+
+class FrozenBlock:
+    """All layers of a resolution."""
+
+    def __init__(self, block: Block) -> None:
+        self.convs = [FrozenConv(conv) for conv in block.convs if isinstance(conv, StyledConv2d)]
+        self.to_rgb = FrozenRGB(block.to_rgb)
+        self.upsample = block.upsample
+
+
+class FrozenSynthesis:
+    """A synthesis network's images, by a copy of its weights as they are now."""
+
+    @torch.no_grad()
+    def __init__(self, synthesis: Synthesis) -> None:
+        self._start = synthesis.start[None].clone(memory_format=torch.channels_last)
+        self._blocks = [FrozenBlock(block) for block in synthesis.blocks if isinstance(block, Block)]
+
+    @torch.inference_mode()
+    def __call__(self, latent: Tensor) -> Tensor:
+        """w+ (layers, latent) to the image (3, resolution, resolution), RGB in about -1 to 1."""
+        x, rgb, place = self._start, self._start.new_zeros(1, 3, 2, 2), 0
+        for block in self._blocks:
+            for conv in block.convs:
+                x = conv(x, latent[place])
+                place += 1
+            rgb = block.upsample(rgb) + block.to_rgb(x, latent[place])
+        return rgb[0]

@@ -1,0 +1,78 @@
+"""From a configuration to a run's end: devices, data, trainer, the run folder, signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+
+from backend_container.datasets.shards import DatasetError, FaceShards
+from backend_container.models.engine import ModelError
+from backend_container.training.checkpoints import Checkpoints
+from backend_container.training.ending import Stop, ends_at
+from backend_container.training.error import TrainingError
+from backend_container.training.processes import Processes, device_of, join
+from backend_container.training.run import Outcome, Run
+from backend_container.training.run_folder import RunFolder
+from backend_container.training.telling import Silent, Teller
+from backend_container.training.trainer import Trainer
+from backend_container.training.training_config import TrainingConfig
+
+MakeTrainer = Callable[[TrainingConfig, FaceShards, torch.device, Processes], Trainer]
+"""Raises ValueError, TrainingError or ModelError where configuration and data do not fit."""
+
+
+def train(
+    make_trainer: MakeTrainer,
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    teller: Teller,
+    *,
+    now: float,
+    time_limit_s: float | None,
+    environment: Mapping[str, str],
+    light: Path | None = None,
+) -> Outcome:
+    """Train, or go on. `now` is Unix seconds; `light` is a folder of light checkpoints. Raises TrainingError."""
+    stop = Stop()
+    stop.install()
+    processes = join(environment)
+    folder, light_ones = RunFolder(out, config.keep), None if light is None else Checkpoints(light, keep=1)
+    try:
+        with folder.taken() if processes.first else nullcontext():
+            device = device_of(config.device, environment)
+            torch.set_num_threads(config.threads or torch.get_num_threads())
+            trainer = _trainer(make_trainer, config, data, device, processes)
+            run = Run(
+                trainer,
+                config,
+                folder,
+                teller if processes.first else Silent(),
+                device=device,
+                processes=processes,
+                ends_at=ends_at(now, time_limit_s, environment),
+                sends="LIGAN_JOB" in environment,
+                light=light_ones,
+            )
+            found = folder.checkpoints.newest() or (light_ones.newest() if light_ones else None)
+            if found is not None:
+                run.resume(found)
+            return run.go(stop)
+    finally:
+        processes.leave()
+
+
+def _trainer(
+    make_trainer: MakeTrainer, config: TrainingConfig, data: Path, device: torch.device, processes: Processes
+) -> Trainer:
+    try:
+        return make_trainer(config, FaceShards.open(data), device, processes)
+    except DatasetError as error:
+        raise TrainingError(f"{error} `ligan dataset build` makes shards of photos.") from error
+    except ModelError as error:
+        raise TrainingError(error.detail) from error
+    except ValueError as error:
+        raise TrainingError(f"The settings do not fit the data: {error}.") from error

@@ -1,0 +1,1 @@
+"""`ligan weights`: which weights there are, and importing published ones."""

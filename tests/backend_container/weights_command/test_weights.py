@@ -1,0 +1,110 @@
+"""`ligan weights`: published weights become a page of faces, and all weights can be listed."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend_container import loading
+from backend_container.models.engine import FaceBox, ModelError
+from backend_container.models.sampling import neighbours
+from backend_container.phases import Phases
+from backend_container.weights_command import command
+from backend_container.weights_command.folder import described
+from tests.backend_container.test_loading import bootstrap
+
+sys.path.append(str(Path(__file__).parents[1] / "models" / "published"))
+
+from published_files import random_tensors, rosinality_file
+
+
+def run(*words):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.weights(parser.parse_args([str(word) for word in words]))
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Read only."""
+    folder = tmp_path_factory.mktemp("import")
+    file = rosinality_file(folder / "550000.pt", random_tensors())
+    assert run("import", file, "--out", folder / "faces") == 0
+    return folder / "faces"
+
+
+def test_a_page_of_faces_is_made_of_imported_weights(imported):
+    models = loading.load(bootstrap(engine="stylegan2", weights=str(imported), device="cpu"), Phases())
+    engine = models.engine
+    latents = engine.sample(0, 2)
+    page = neighbours(engine.space, latents[0], page=1, count=4, seed=0)
+    photos = engine.synthesize(np.concatenate([latents, page]))
+    assert photos.shape == (6, 64, 64, 3)
+    assert len({photo.tobytes() for photo in photos}) == 6
+    with pytest.raises(ModelError, match="hold a generator only, so no photo can be read") as caught:
+        engine.encode(np.zeros((64, 64, 3), np.uint8), FaceBox(10, 10, 50, 50, 1.0))
+    assert caught.value.slug == "weights-missing"
+
+
+def test_an_import_says_where_it_comes_from_and_what_to_set(tmp_path, capsys):
+    file = rosinality_file(tmp_path / "550000.pt", random_tensors())
+    assert run("import", file, "--out", tmp_path / "faces", "--half", "--truncation", "0.5") == 0
+    said = capsys.readouterr().out
+    assert f'[backend]\nengine = "stylegan2"\nweights = "{tmp_path}/faces"' in said
+    assert "550000.pt, sha256" in said
+    assert json.loads((tmp_path / "faces" / "config.json").read_text())["truncation"] == 0.5
+    assert run("import", file, "--out", tmp_path / "faces") == 1
+    assert "is not empty. Name another folder" in capsys.readouterr().err
+
+
+def test_imports_are_listed_beside_what_is_packaged(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert run("import", rosinality_file(tmp_path / "small.pt", random_tensors())) == 0
+    capsys.readouterr()
+    assert run("list", "--json") == 0
+    found = {Path(one["folder"]).name: one for one in json.loads(capsys.readouterr().out)["weights"]}
+    assert found["small"]["engine"] == "stylegan2"
+    assert (found["small"]["resolution"], found["small"]["encoder_trained"]) == (64, False)
+    assert found["appearance"]["engine"] == "appearance"
+    assert found["appearance"]["encoder_trained"]
+    assert run("list") == 0
+    assert "no encoder" in capsys.readouterr().out
+
+
+def test_a_damaged_file_is_shown(tmp_path, capsys):
+    assert run("import", rosinality_file(tmp_path / "x.pt", random_tensors()), "--out", tmp_path / "faces") == 0
+    assert run("info", tmp_path / "faces") == 0
+    (tmp_path / "faces" / "pca.safetensors").write_bytes(b"other")
+    capsys.readouterr()
+    assert run("info", tmp_path / "faces", "--json") == 1
+    sound = {file["name"]: file["sound"] for file in json.loads(capsys.readouterr().out)["files"]}
+    assert sound == {"encoder.safetensors": True, "generator.safetensors": True, "pca.safetensors": False}
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (None, r"config\.json cannot be read"),
+        ("{", "is not JSON"),
+        ("[]", "names no files"),
+        ('{"files": {"../../etc/passwd": "00"}}', "names no files"),
+        ('{"files": {"a.safetensors": "00"}}', r"a\.safetensors cannot be read"),
+    ],
+)
+def test_a_folder_that_holds_no_weights(tmp_path, config, reason):
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ModelError, match=reason):
+        described(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(("import", "nowhere.pt"), "nowhere.pt cannot be read"), (("info", "nowhere"), "nowhere holds no weights")],
+)
+def test_refusals_are_sentences(words, reason, capsys):
+    assert run(*words) == 1
+    assert reason in capsys.readouterr().err

@@ -1,0 +1,77 @@
+"""Refine as a person uses it, in real Chromium, with the engine that needs no networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.system.browser import chromium
+from tests.system.photos import portrait
+from tests.system.running import ROOT, System, ligan_up
+
+READY_MS = 90_000
+ARTIFACTS = ROOT / "tests" / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("refine")
+    site = folder / "site.toml"
+    site.write_text('[backend]\nengine = "fake"\n')
+    with ligan_up(folder / "state", "--config", str(site)) as running:
+        yield running
+
+
+@pytest.fixture
+def page(quick: System) -> Iterator[Page]:
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(quick.url)
+        yield page
+        assert not errors
+
+
+def stored(system: System) -> list[Path]:
+    return [file for file in (system.state_dir / "artifacts").rglob("*") if file.is_file()]
+
+
+def test_stop_and_keep_then_similar_faces_then_erase(page: Page, quick: System) -> None:
+    page.get_by_role("tab", name="Refine").click()
+    files = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": portrait("JPEG")}
+    page.get_by_test_id("photo-input").first.set_input_files(files=[files])  # type: ignore[list-item]
+    time = page.get_by_role("slider", name="Time")
+    time.press("ArrowRight")
+    expect(time).to_have_attribute("aria-valuetext", "1 min 30 s")
+    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
+    page.get_by_test_id("generate").click()
+
+    preview = page.get_by_test_id("preview")
+    expect(preview).to_be_visible(timeout=READY_MS)
+    first = str(preview.get_attribute("data-image"))
+    expect(preview).not_to_have_attribute("data-image", first)
+    page.reload()
+    expect(preview).to_be_visible()
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / "refine.png")
+
+    page.get_by_role("button", name="Stop and keep").press("Enter")
+    results = page.get_by_test_id("result-image")
+    expect(results).to_have_count(2)
+    expect(page.get_by_text("Refined", exact=True)).to_be_visible()
+    assert page.request.get(f"{quick.url}/api/v1/images/{first}".replace("//api", "/api")).status == 404
+
+    results.nth(1).click()
+    page.get_by_role("menuitem", name="More similar to this").click()
+    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
+    page.get_by_test_id("generate").click()
+    expect(results).to_have_count(16, timeout=READY_MS)
+
+    page.get_by_test_id("erase").click()
+    page.get_by_test_id("erase-confirm").click()
+    expect(page.get_by_test_id("erased")).to_be_visible()
+    assert stored(quick) == []
