@@ -10,21 +10,25 @@ from __future__ import annotations
 import pytest
 
 CLUSTER = "cluster"
-_SHARED = {"slurm_cluster", "images"}
-"""Fixtures that stand for something of which the machine has one."""
-_ALONE = ("tests/slurm/", "tests/singularity/", "tests/docs/test_tutorial.py")
-"""Files that set up that one thing themselves."""
+_SHARED = "slurm_cluster"
+"""The fixture."""
+_ALONE = (
+    "tests/slurm/",
+    "tests/singularity/",
+    "tests/docs/test_tutorial.py",
+    "tests/master_daemon/cluster/test_contract.py",
+    "tests/master_daemon/ssh/",
+)
+"""Where that one thing is set up in other ways, or by a fixture that is chosen by a parameter."""
 _FAMILIES = "tests/attack/test_attack.py"
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the mark in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker(CLUSTER) or _SHARED & set(getattr(item, "fixturenames", ())):
+    if item.get_closest_marker(CLUSTER) or _SHARED in getattr(item, "fixturenames", ()):
         return CLUSTER
     path = item.nodeid.partition("::")[0]
     if path.startswith(_ALONE):
