@@ -134,7 +134,7 @@ def test_a_few_steps_render_the_photo_better(engine, photo, method):
 
 
 def test_refined_weights_change_the_neighbours_pictures_only_through_the_delta(engine, photo):
-    refined = few_steps(engine, photo)
+    refined = few_steps(engine, photo, steps=12)
     assert refined.weights.delta
     renderer, latents = RefinedEngine(engine, refined.weights), engine.sample(9, 1)
     assert (renderer.synthesize(latents) != engine.synthesize(latents)).any()
