@@ -39,7 +39,6 @@ TEST = [
     "axe-playwright-python>=0.1.4",
     "pytest>=8",
     "pytest-timeout>=2.3",
-    "pytest-xdist>=3.6",
     "ruff>=0.6",
     "mypy>=1.11",
     "playwright>=1.45",

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 LOCK = "/run/lock/ligan-apt"
-"""One at a time: tests that run side by side install side by side. The scripts of this project hold it too."""
+"""One at a time, for there may be several who install. The scripts of this project hold it too."""
 
 
 def apt_get(verb: str, *packages: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:

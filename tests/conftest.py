@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.cluster_fixture", "tests.postgresql_fixture", "tests.images_fixture", "tests.parallel"]
+pytest_plugins = ["tests.cluster_fixture", "tests.postgresql_fixture", "tests.images_fixture"]

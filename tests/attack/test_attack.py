@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import pytest
 
 from tests.attack.__main__ import SHORT, run_family
 from tests.attack.families import FAMILIES
-from tests.attack.family import Family
-from tests.attack.table import line
+from tests.attack.table import Result, line
 
 
-def _case(family: Family) -> object:
-    marks = [pytest.mark.cluster] if family.on == "Slurm" else []
-    return pytest.param(family, id=family.name, marks=marks)
+@pytest.fixture(scope="module")
+def results() -> Iterator[dict[str, Future[Result]]]:
+    with ThreadPoolExecutor(2) as pool:
+        yield {family.name: pool.submit(run_family, family, SHORT) for family in FAMILIES.values()}
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("family", [_case(family) for family in FAMILIES.values()])
-def test_nobody_gets_in_and_nothing_breaks(family: Family) -> None:
-    result = run_family(family, SHORT)
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_nobody_gets_in_and_nothing_breaks(results: dict[str, Future[Result]], name: str) -> None:
+    result = results[name].result()
     if result.skipped:
         pytest.skip(result.skipped)
     assert result.passed, line(result)
