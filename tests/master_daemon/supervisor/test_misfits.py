@@ -18,8 +18,9 @@ WHY = "It is of an older LiGAN"
 @pytest.fixture
 def newer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next daemon is of a LiGAN that does not understand this one's jobs."""
-    monkeypatch.setattr(protocol, "PROTOCOL", 3)
-    monkeypatch.setattr(protocol, "OLDEST_PROTOCOL", 3)
+    ours = protocol.PROTOCOL + 1
+    monkeypatch.setattr(protocol, "PROTOCOL", ours)
+    monkeypatch.setattr(protocol, "OLDEST_PROTOCOL", ours)
 
 
 def test_a_jobs_protocol_is_remembered(house: House) -> None:
