@@ -19,10 +19,11 @@ from backend_container.reporter import Report, Reporter
 from backend_container.server import application
 from ligan.intervals import LAST_WORDS, STOP_GRACE
 from ligan.job import Home, server_tls
+from ligan.memory import trim
 from ligan.web.aside import Aside
 from ligan.web.front import Front
 from ligan.wire.event import EventName
-from ligan.wire.job import Bootstrap, Ready
+from ligan.wire.job import Bootstrap, Heartbeat, Ready
 
 if TYPE_CHECKING:
     from backend_container.tasks.registry import Registry
@@ -54,7 +55,7 @@ class Backend:
         tls = server_tls(self._bootstrap)
         server = Aside(Front(listener, app, Express(desk, self._home.token).order, tls=tls))
         server.start()
-        self._home.beat(self._queue.pulse, lambda: self._abandoned(server))
+        self._home.beat(self._pulse, lambda: self._abandoned(server))
 
     def end(self) -> None:
         """Stop the running task for the next backend to go on with, let the last reports out, and leave with code 0."""
@@ -64,6 +65,10 @@ class Backend:
         self._queue.wait_settled(STOP_GRACE)
         self._reporter.drain(LAST_WORDS)
         self._leave(0)
+
+    def _pulse(self) -> Heartbeat:
+        trim()  # tasks leave holes in the heap, which would only ever grow
+        return self._queue.pulse()
 
     def _load(self) -> Worker:
         from backend_container.loading import load  # imports NumPy, then torch and OpenCV

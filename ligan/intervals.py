@@ -65,6 +65,8 @@ TASK_MARGIN = 5.0
 """A task is only placed where its time request fits with so much to spare: result and artifacts must get home."""
 FRONTEND_DRAIN = 15.0
 """A frontend that has handed over lives so long for the uploads in flight."""
+VISIT = 1.0
+"""A page that asks for the same again and again is noted as there so often: release counts in minutes."""
 IDLE_WHILE_OTHERS_WAIT = 60
 """A backend without task and page for so long is released when another session's waits for its place."""
 

@@ -1,4 +1,4 @@
-"""Memory that is free goes back to the system, in servers with many threads. mallopt(3)."""
+"""Memory that is free goes back to the system: mallopt(3) for servers with many threads, malloc_trim(3) for models."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ def give_back_what_is_free() -> bool:
     """To be called before threads begin. Whether the C library can do it: musl's cannot, and has no need to."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(mallopt(_MMAP_THRESHOLD, _LARGE) and mallopt(_ARENA_MAX, _ARENAS))
+
+
+def trim() -> bool:
+    """Give back what is free by now, in whole pages, from any thread. Whether there was any.
+
+    For a process that computes: large buffers that are the system's own each time would cost it more than they take.
+    """
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return malloc_trim is not None and bool(malloc_trim(0))

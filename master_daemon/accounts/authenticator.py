@@ -81,6 +81,8 @@ class Authenticator:
 
     def again(self, caller: Caller, head: RequestHead, now: float) -> Caller | Refusal | None:
         """As `known`, of a head of which it has said `caller`, which `lasts`: what time changes, and no more."""
+        if caller.by is By.NOTHING:
+            return caller  # without accounts there are no limits
         if caller.by is By.LOGIN and not self._still_in(caller, now):
             return None
         try:

@@ -20,7 +20,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # NORMAL would lose the last acknowledged commits in a power cut
     "foreign_keys=ON",
     "busy_timeout=10000",
-    "cache_size=-512",  # KiB for each of 32 connections, which fill it in time; the system caches the file
+    "cache_size=-512",  # KiB for each connection, which fills it in time; the system caches the file
     "secure_delete=ON",  # erased means erased: deleted content is overwritten (promise 8)
 )
 _SERVER_SETTINGS = {
@@ -50,6 +50,8 @@ class Dialect:
 SQLITE = Dialect(
     clock="SELECT (julianday('now') - 2440587.5) * 86400.0",
     advice="see that its disk has room, or give another --state-dir",
+    # Quickly opened, and each that is kept takes a MiB in time: pages, statements.
+    engine={"pool_size": 8, "max_overflow": 24},
     reading={_BEGIN: "BEGIN"},
     writing={_BEGIN: "BEGIN IMMEDIATE"},  # the right to write first: what is read then is what is written over
     tidy="PRAGMA wal_checkpoint(TRUNCATE)",
@@ -58,6 +60,8 @@ POSTGRESQL = Dialect(
     clock="SELECT extract(epoch FROM clock_timestamp())",
     advice="see that its server runs and lets this user in (setting `database` in [daemon])",
     engine={
+        "pool_size": 16,
+        "max_overflow": 16,
         "pool_pre_ping": True,  # a restarted server costs nobody a failed request
         "connect_args": {
             "options": " ".join(f"-c {name}={value}" for name, value in _SERVER_SETTINGS.items()),
@@ -89,8 +93,8 @@ def database_url(setting: str, state_dir: Path) -> URL:
 def open_engine(url: URL) -> tuple[Engine, Dialect]:
     """An engine that has not connected yet. Its errors do not show parameters, which are people's data."""
     dialect = _DIALECTS[url.get_backend_name()]
-    pool = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}  # the last one used has its pages in its cache
-    engine = create_engine(url, hide_parameters=True, **pool, **dialect.engine)
+    # Last in, first out: the last one used has its pages in its cache.
+    engine = create_engine(url, hide_parameters=True, pool_use_lifo=True, **dialect.engine)
     if dialect is SQLITE:
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-from ligan.intervals import MAX_BODY
+from ligan.intervals import MAX_BODY, VISIT
 from ligan.problem import Problem
 from ligan.web.guard import FRONTEND_HEADER, PRIVATE_PREFIX, SESSION_HEADER, TOKEN_HEADER, bearer
 from ligan.web.http.answer import Answer
@@ -88,10 +88,12 @@ class Gateway:
             return self._anew(head, now)
         caller = self._authenticator.again(known.caller, head, now)
         if caller is not known.caller:
-            return self._anew(head, now) if caller is None else self._admit(head, caller, known.destination)
+            return self._anew(head, now) if caller is None else self._admit(head, caller, known.destination, now)
         if known.destination is not Destination.FRONTEND:
-            return self._admit(head, known.caller, known.destination)
-        self._visited(known.caller, known.destination)
+            return self._admit(head, known.caller, known.destination, now)
+        if not 0 <= now - known.visited_at < VISIT:  # not even where the clock was set back
+            known.visited_at = now
+            self._visited(known.caller, known.destination, now)
         return self._frontend_again(head, known)
 
     def _anew(self, head: RequestHead, now: float) -> Route | Awaitable[Route]:
@@ -103,22 +105,25 @@ class Gateway:
         head.note = None
         if isinstance(caller, Caller) and self._authenticator.lasts(caller, head):
             head.note = Known(epoch, caller, destination)
-        return self._admit(head, caller, destination)
+        return self._admit(head, caller, destination, now)
 
     async def _when_known(self, head: RequestHead) -> Route:
-        caller = await asyncio.to_thread(self._authenticator.who, head, self._parts.now())
-        route = self._admit(head, caller, destination_of(head))
+        now = self._parts.now()
+        caller = await asyncio.to_thread(self._authenticator.who, head, now)
+        route = self._admit(head, caller, destination_of(head), now)
         return await route if isinstance(route, Awaitable) else route
 
-    def _admit(self, head: RequestHead, caller: Caller | Refusal, destination: Destination) -> Route | Awaitable[Route]:
+    def _admit(
+        self, head: RequestHead, caller: Caller | Refusal, destination: Destination, now: float
+    ) -> Route | Awaitable[Route]:
         if isinstance(caller, Refusal):
             return refused(head, caller)
-        self._visited(caller, destination)
+        self._visited(caller, destination, now)
         return self._routes[destination](head, caller)
 
-    def _visited(self, caller: Caller, destination: Destination) -> None:
+    def _visited(self, caller: Caller, destination: Destination, now: float) -> None:
         if caller.session_key and destination not in _NO_VISIT:
-            self._parts.presence.touch(caller.session_key, self._parts.now())
+            self._parts.presence.touch(caller.session_key, now)
 
     # The ways ------------------------------------------------------------------------------------------------------
 

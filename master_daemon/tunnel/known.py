@@ -27,6 +27,8 @@ class Known:
     epoch: int
     caller: Caller
     destination: Destination
+    visited_at: float = 0.0
+    """When its session was last said to be there (Unix s)."""
     serving: Serving | None = None
     """Whom `route` leads to."""
     route: Pass | None = None

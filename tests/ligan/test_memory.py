@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-_SCRIPT = """
+_HOLES = """
+import sys
+import psutil
+from ligan.memory import trim
+blocks = [bytearray(50_000) for _ in range(4_000)]
+last = blocks[-1]
+blocks = [last]
+before = psutil.Process().memory_info().rss
+if sys.argv[1] == "yes" and not trim():
+    sys.exit("not here")
+print((before - psutil.Process().memory_info().rss) // 1_000_000)
+"""
+_BUFFERS = """
 import sys
 import psutil
 from ligan.memory import give_back_what_is_free
@@ -22,13 +34,17 @@ print((psutil.Process().memory_info().rss - before) // 1_000_000)
 """
 
 
-def left_mb(wanted: str) -> int:
-    done = subprocess.run([sys.executable, "-c", _SCRIPT, wanted], capture_output=True, text=True, timeout=60)
+def megabytes(script: str, wanted: str) -> int:
+    done = subprocess.run([sys.executable, "-c", script, wanted], capture_output=True, text=True, timeout=60)
     if "not here" in done.stderr:
-        pytest.skip("this C library has no mallopt(3)")
+        pytest.skip("this C library has neither mallopt(3) nor malloc_trim(3)")
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
 def test_buffers_do_not_stay() -> None:
-    assert left_mb("yes") < 10 < left_mb("no")
+    assert megabytes(_BUFFERS, "yes") < 10 < megabytes(_BUFFERS, "no")
+
+
+def test_holes_are_given_back() -> None:
+    assert megabytes(_HOLES, "no") < 10 < 150 < megabytes(_HOLES, "yes")

@@ -18,9 +18,11 @@ T = TypeVar("T")
 MAX_HEAD = 32 * 1024
 """Bytes of a head; browsers and servers in use stop at 8 to 64 KiB."""
 SMALL = 2 * 1024
-"""Bytes of a head that may be remembered: what one caller can make a server keep is bounded by this and `KEPT`."""
+"""Bytes of a head that may be remembered, which bounds what one caller can make a server keep."""
 KEPT = 1024
-"""Requests' heads that a server remembers, and as many answers'."""
+"""Requests' heads that a server remembers."""
+KEPT_ANSWERS = 128
+"""Answers' heads. Most hold the second they were written in, and come again only within it."""
 _KEPT_SETS = 512
 """Requests' fields that are remembered, of at most SMALL bytes each."""
 _SMALL_FIELD = 256
@@ -159,12 +161,12 @@ def _checked(fields: FieldSet, minor: bytes) -> bool:
     return False
 
 
-def remembering(read: Callable[P, T]) -> Callable[P, T]:
+def remembering(read: Callable[P, T], kept: int = KEPT) -> Callable[P, T]:
     """`read` for heads of at most SMALL bytes, the same bytes only once; what it raises is raised each time.
 
     For `read_request` and `read_answer`: a page sends the same head again and again, and reading is most of the work.
     """
-    return lru_cache(KEPT)(read)  # type: ignore[return-value]  # called as `read` is
+    return lru_cache(kept)(read)  # type: ignore[return-value]  # called as `read` is
 
 
 def _read_fields(data: bytes) -> FieldSet:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ligan.intervals import MAX_CONNECTIONS
 from ligan.problem import Problem
 from ligan.web.http.answer import Heads
-from ligan.web.http.head import AnswerHead, RequestHead, read_answer, read_request, remembering
+from ligan.web.http.head import KEPT_ANSWERS, AnswerHead, RequestHead, read_answer, read_request, remembering
 from ligan.web.http.route import Router
 from ligan.web.http.upstream import Upstreams
 
@@ -37,7 +37,7 @@ class Service:
     connections: set[Connection] = field(default_factory=set)
     closing: bool = False
     read_request: Callable[[bytes, str, bool], RequestHead] = field(default_factory=lambda: remembering(read_request))
-    read_answer: Callable[[bytes], AnswerHead] = field(default_factory=lambda: remembering(read_answer))
+    read_answer: Callable[[bytes], AnswerHead] = field(default_factory=lambda: remembering(read_answer, KEPT_ANSWERS))
     """Both are each server's own, so that no other server's notes stand in a head."""
 
     @property

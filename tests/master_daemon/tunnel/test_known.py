@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from ligan.ids import new_id
 from ligan.settings import AccountSettings, LimitSettings
 from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
 from ligan.wire.session import JobState
+from master_daemon.parts import Parts
 from master_daemon.state import users
 from tests.ligan.stub import wait_until
 from tests.master_daemon.accounts.person import Person, add_user
@@ -150,6 +152,23 @@ def test_the_next_frontend_is_asked_and_is_told_its_own_secrets(tmp_path: Path) 
             wait_until(lambda: parts.supervisor.frontend is not None, "the next frontend")
             assert same.ask(_OFTEN)[1]["headers"][FRONTEND_HEADER.title()] == second.bootstrap.instance_id
             assert second.bootstrap.instance_id != first.bootstrap.instance_id
+
+
+def test_who_asks_again_and_again_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noted once a second, and not forgotten for an hour where the clock was set back by one."""
+    with house_in(tmp_path) as house:
+        house.frontend()
+        parts, began = house.daemon.parts, time.time()
+        clock = [began]
+        monkeypatch.setattr(Parts, "now", lambda _: clock[0])
+
+        def seen_at(now: float) -> bool:
+            clock[0] = now
+            told(same.ask(_OFTEN))
+            return bool(parts.presence.present(now, 0.0)) and not parts.presence.present(now + 0.01, 0.0)
+
+        with line(house, house.page().cookies["ligan_session"]) as same:
+            assert [seen_at(began + s) for s in (5, 5.5, 7, -3600)] == [True, False, True, True]
 
 
 def _nonce(house: House) -> str:
