@@ -19,7 +19,7 @@ from backend_container.reporter import Report, Reporter
 from backend_container.server import application
 from ligan.intervals import LAST_WORDS, STOP_GRACE
 from ligan.job import Home, server_tls
-from ligan.memory import trim
+from ligan.memory import settle, trim
 from ligan.web.aside import Aside
 from ligan.web.front import Front
 from ligan.wire.event import EventName
@@ -86,6 +86,7 @@ class Backend:
             log.error("The models cannot be loaded: %s", error)  # last, where the end of a job's log shows it
             self._leave(1)
             return
+        settle()
         log.info("ready; seconds since the process began: %s", self._phases.ended)
         self._reporter.post(Report(f"/{EventName.ON_READY}", Ready(phases=self._phases.ended)))
 

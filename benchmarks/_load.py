@@ -55,6 +55,7 @@ class Person:
         self.refused: list[str] = []
         self.looks: list[Look] = []
         self.began = 0.0
+        self._seen: int | None = None
         self._early: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
         self._every_s = every_s
         self._sending = threading.Event()
@@ -69,6 +70,7 @@ class Person:
     def start(self) -> None:
         """Wait for the first backend, then begin."""
         self.page.wait_ready()
+        self._seen = self.page.session_event_id()  # the first task may have ended before the stream is open
         self.began = time.monotonic()
         for thread in self._threads:
             thread.start()
@@ -106,12 +108,11 @@ class Person:
 
     def _watch(self) -> None:
         """Follow the stream; on a cut go on after the last event seen, as a browser does."""
-        last = None
         while not self._over.is_set():
             try:
                 page = self._second_page()
-                for event in page.events(3600.0, last):
-                    last = event.id or last
+                for event in page.events(3600.0, self._seen):
+                    self._seen = event.id or self._seen
                     self._note(event, time.monotonic())
                     if self._over.is_set():
                         return
@@ -177,6 +178,11 @@ def counts(crowd: list[Person]) -> Figures:
         "refused": sum(len(person.refused) for person in crowd),
         "shown_twice": sum(len(task.ends) > 1 for task in sent),
     }
+
+
+def lost_at(crowd: list[Person]) -> list[float]:
+    """When each lost task was sent, in seconds since its person began."""
+    return [round(task.at - person.began, 2) for person in crowd for task in person.sent.values() if not task.ends]
 
 
 def round_trips(crowd: list[Person]) -> Figures:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ligan.ids import new_id
+from ligan.memory import settle
 from ligan.settings import DaemonSettings, Settings
 from ligan.wire.event import EventName, Progressed
 from master_daemon.cluster.fake import FakeManager
@@ -46,6 +47,7 @@ async def serve(count: int, state_dir: Path) -> None:
     daemon.database.subscribe(commits.note)  # before the hub, which is told next
     keys, cookies = people(daemon, count)
     await daemon.start()
+    settle()  # as `ligan up`
     try:
         say({"url": daemon.url, "cookies": cookies})
         while word := (await asyncio.to_thread(sys.stdin.readline)).strip():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from _sse_daemon import people, say
 
+from ligan.memory import settle
 from ligan.settings import DaemonSettings, Settings
 from ligan.wire.session import JobState
 from master_daemon.cluster.fake import FakeManager
@@ -29,6 +30,7 @@ async def serve(host: str, port: int, state_dir: Path) -> None:
     daemon = Daemon(Settings(daemon=DaemonSettings(port=0)), state_dir, manager)
     _, cookies = people(daemon, 1)
     await daemon.start()
+    settle()  # as `ligan up`
     try:
         await play_frontend(daemon, manager, host, port)
         say({"url": daemon.url, "cookies": cookies})

@@ -21,7 +21,7 @@ import time
 
 from _cluster import Site, cluster
 from _gpu_time import Held, gpu_time
-from _load import Person, counts, longest_gap, round_trips, stalls, under_load
+from _load import Person, counts, longest_gap, lost_at, round_trips, stalls, under_load
 from _plot import write_timeline
 from _report import BUILD, Figures, machine, parser_of, show
 
@@ -53,6 +53,7 @@ def measure(crowd: list[Person], held: Held) -> Figures:
     last = [max((look.generation for look in person.looks), default=1) for person in crowd]
     return {
         "tasks": counts(crowd),
+        "lost_at_s": lost_at(crowd)[:5],
         "longest_gap_s": round(max(map(longest_gap, crowd)), 2),
         "longest_stall_s": round(max(wait for person in crowd for _, wait in stalls(person)), 2),
         "round_trip_ms": round_trips(crowd),

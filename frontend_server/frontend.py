@@ -13,7 +13,7 @@ from frontend_server.server import make_frontend
 from ligan.intervals import REQUESTS_GRACE
 from ligan.job import Home, daemon_line
 from ligan.job_server import job_server
-from ligan.memory import give_back_what_is_free
+from ligan.memory import give_back_what_is_free, settle
 from ligan.web.aside import Aside
 from ligan.web.guard import FRONTEND_HEADER
 from ligan.web.serving import Server
@@ -39,6 +39,7 @@ def serve(bootstrap: Bootstrap, listener: socket.socket) -> None:
     server.start()
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    settle()
     home.client.post("/on-ready", Ready(), Done)
     home.beat(Heartbeat, ended.set)
     ended.wait()

@@ -1,8 +1,12 @@
-"""Memory that is free goes back to the system: mallopt(3) for servers with many threads, malloc_trim(3) for models."""
+"""Memory that is free goes back to the system: mallopt(3) for servers with many threads, malloc_trim(3) for models.
+
+And what is there to stay is not looked through again and again.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """Their numbers in glibc's <malloc.h>."""
@@ -26,3 +30,11 @@ def trim() -> bool:
     """
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return malloc_trim is not None and bool(malloc_trim(0))
+
+
+def settle() -> None:
+    """A server has begun: its modules, routes and tables stay. Python's collector passes over them from here on.
+
+    Looking through the daemon's 150,000 objects stops all its threads for 50 ms each time, and finds nothing.
+    """
+    gc.freeze()

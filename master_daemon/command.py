@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy.exc import DatabaseError
 
 from ligan import __version__
-from ligan.memory import give_back_what_is_free
+from ligan.memory import give_back_what_is_free, settle
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon.cluster.local_job import DamagedRecordError
 from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
@@ -96,6 +96,7 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
     except BaseException:
         await daemon.stop(end_jobs=False)  # an earlier daemon's jobs go on, for the next one that can start
         raise
+    settle()
     waiter = asyncio.create_task(_announce(daemon))
     received = await stopping.get()
     waiter.cancel()

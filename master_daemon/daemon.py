@@ -89,7 +89,7 @@ class Daemon:
         self.sweeper = self.parts.sweeper
         self._renewing = Repeating("lease", LEASE_RENEWAL, self.tenure.renew)
         self._sweeping = Repeating("retention", SWEEP, self.sweeper.turn)
-        watch = Watch(settings, self.database, self.parts.supervisor.release)
+        watch = Watch(settings, self.database, self.parts.supervisor.release, self.parts.trials.used_up)
         self._accounting = (
             Repeating("accounts", NOTE_LOGINS, self.parts.accounts.turn),
             Repeating("allowance", WATCH_ALLOWANCE, watch.turn),

@@ -39,6 +39,8 @@ from master_daemon.trials.trial_parts import TrialParts
 _LISTED = 200
 _CANCELLED = "It was cancelled."
 _TOLD = "It was told to end; the scheduler says why."
+_LIMITS = "limits"
+"""Who ends a trial, in the audit, whose user's GPU minutes are used up."""
 _PART = 256 * 1024
 """Bytes of a log that are read at once."""
 
@@ -158,14 +160,18 @@ class Trials:
         self.call_off(row.job, owner.user, now)
         return self.look(owner, trial_id, now)
 
-    def call_off(self, job: Job, actor: str, now: float) -> None:
+    def call_off(self, job: Job, actor: str, now: float, why: str = _CANCELLED) -> None:
         """`cancel` by the trial's job."""
         with self._database.write() as transaction:
             row = trials.find(transaction.connection, job.seat)
             if row is not None and row.job.live:
                 trials.cancelled(transaction, row.trial_id, now)
                 audit.record(transaction, actor, "cancel", row.trial_id, now)
-                self._supervisor.call_off(transaction, row.job, _CANCELLED, now)
+                self._supervisor.call_off(transaction, row.job, why, now)
+
+    def used_up(self, job: Job, why: str, now: float) -> None:
+        """Its user's GPU minutes are: as `call_off`, and its owner is told why."""
+        self.call_off(job, _LIMITS, now, why)
 
     def log(self, owner: Owner, trial_id: str, offset: int, most: int) -> bytes:
         """What it printed, from there."""
@@ -265,7 +271,7 @@ class Trials:
         if cause is None:
             self._supervisor.conclude(transaction, job.nonce, lambda j: replace(j, reason=_TOLD), now)
             return
-        why = _CANCELLED if row.cancelled_at is not None else outcome.ended_with(result.exit_code)
+        why = outcome.ended_with(result.exit_code) if row.cancelled_at is None else row.job.reason or _CANCELLED
         self._supervisor.conclude(transaction, job.nonce, lambda j: lifecycle.ended(j, why, now, cause), now)
 
     def _check_pieces(self, transaction: Transaction, owner: str, files: Iterable[ReturnedFile]) -> None:

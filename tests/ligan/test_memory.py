@@ -19,6 +19,14 @@ if sys.argv[1] == "yes" and not trim():
     sys.exit("not here")
 print((before - psutil.Process().memory_info().rss) // 1_000_000)
 """
+_START = """
+import gc, sys
+from ligan.memory import settle
+start = [[] for _ in range(1000)]
+if sys.argv[1] == "yes":
+    settle()
+print(len(gc.get_objects()))
+"""
 _BUFFERS = """
 import sys
 import psutil
@@ -34,7 +42,7 @@ print((psutil.Process().memory_info().rss - before) // 1_000_000)
 """
 
 
-def megabytes(script: str, wanted: str) -> int:
+def said(script: str, wanted: str) -> int:
     done = subprocess.run([sys.executable, "-c", script, wanted], capture_output=True, text=True, timeout=60)
     if "not here" in done.stderr:
         pytest.skip("this C library has neither mallopt(3) nor malloc_trim(3)")
@@ -43,8 +51,12 @@ def megabytes(script: str, wanted: str) -> int:
 
 
 def test_buffers_do_not_stay() -> None:
-    assert megabytes(_BUFFERS, "yes") < 10 < megabytes(_BUFFERS, "no")
+    assert said(_BUFFERS, "yes") < 10 < said(_BUFFERS, "no")
 
 
 def test_holes_are_given_back() -> None:
-    assert megabytes(_HOLES, "no") < 10 < 150 < megabytes(_HOLES, "yes")
+    assert said(_HOLES, "no") < 10 < 150 < said(_HOLES, "yes")
+
+
+def test_the_collector_passes_over_what_was_there_at_the_start() -> None:
+    assert said(_START, "yes") < 1000 < said(_START, "no")

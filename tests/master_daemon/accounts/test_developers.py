@@ -8,14 +8,18 @@ from dataclasses import replace
 
 import pytest
 
+from ligan.cluster_settings import ContainerSettings
 from ligan.ids import new_id
 from ligan.problem import Problem
-from ligan.settings import AccountSettings, ContainerSettings, LimitSettings, Settings, TrialSettings
+from ligan.settings import AccountSettings, LimitSettings, Settings, TrialSettings
+from ligan.web.app import make_app
 from ligan.wire.account import AccountRole
 from ligan.wire.trial import NewTrial
+from master_daemon.accounts.watch import Watch
 from master_daemon.developer_command.server import Server
 from master_daemon.state import jobs, tokens
 from master_daemon.trials import refusals
+from tests.ligan.stub import wait_until
 from tests.master_daemon.accounts.person import Person, add_user
 from tests.master_daemon.running import House, house_in
 
@@ -42,8 +46,8 @@ def developer(house: House, name: str, most: AccountRole = AccountRole.DEVELOPER
     return Server(house.url, secret)
 
 
-def order() -> NewTrial:
-    return NewTrial(request_id=new_id(), command=["true"])
+def order(gpus: int = 1) -> NewTrial:
+    return NewTrial(request_id=new_id(), command=["true"], gpus=gpus)
 
 
 def slug(server: Server, trial_id: str = "") -> str:
@@ -106,6 +110,30 @@ def test_gpu_minutes_are_shared_with_sessions(house: House) -> None:
         pytest.skip("the day has just begun")
     fay.cancel(trial_id)
     assert slug(fay) == "gpu-time-used-up"
+
+
+def test_who_uses_them_up_has_the_test_job_ended_and_is_told_why(house: House) -> None:
+    gil, parts = developer(house, "gil"), house.daemon.parts
+    limits = parts.settings.limits
+    watch = Watch(parts.settings, house.daemon.database, parts.supervisor.release, parts.trials.used_up)
+    with_gpu, without = (gil.submit(order(gpus=gpus)).trial_id for gpus in (1, 0))
+    for trial_id in (with_gpu, without):
+        job = house.newest(trial_id)
+        assert job is not None
+        house.manager.start(job.nonce)
+        house.play(house.bootstrap(job.nonce), make_app("trial", "Trial", "Played.", 1 << 20))
+        wait_until(lambda one=trial_id: gil.trial(one).state == "running", "its command runs")  # type: ignore[misc]
+    job = house.newest(with_gpu)
+    assert job is not None
+    assert job.started_at is not None
+    midnight = job.started_at // 86400 * 86400 + 86400  # the day's limit begins anew there
+    whole = limits.gpu_minutes_per_day * 60
+    watch.turn(min(job.started_at + whole / 2, midnight - 1))
+    assert gil.trial(with_gpu).state == "running"
+    watch.turn(max(job.started_at, midnight if midnight - job.started_at < whole + 1 else 0) + whole + 1)
+    told = gil.trial(with_gpu)
+    assert (told.state, "30 GPU minutes" in told.reason) == ("ending", True), told
+    assert gil.trial(without).state == "running"
 
 
 def test_a_developers_command_does_not_run_as_the_daemons_own_account_unless_that_is_allowed() -> None:

@@ -140,7 +140,7 @@ def test_who_has_used_them_up_gives_the_backend_back_and_gets_no_other(
     me = Person(house.url).enter("alice")
     nonce = gpu_job(house, me)
     supervisor, settings = house.daemon.parts.supervisor, house.daemon.parts.settings
-    watch = Watch(settings, house.daemon.database, supervisor.release)
+    watch = Watch(settings, house.daemon.database, supervisor.release, house.daemon.parts.trials.used_up)
     with house.daemon.database.read() as connection:
         job = jobs.find(connection, nonce)
     assert job is not None
