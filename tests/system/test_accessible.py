@@ -1,0 +1,81 @@
+"""Everybody can read and use the pages: axe-core's rules of WCAG 2 A and AA, contrast included, in both schemes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.axe import violations
+from tests.system.browser import chromium
+from tests.system.photos import portrait
+from tests.system.running import System, ligan_up
+
+READY_MS = 90_000
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("accessible")
+    site = folder / "site.toml"
+    site.write_text('[backend]\nengine = "fake"\n')
+    with ligan_up(folder / "state", "--config", str(site)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def open_page(browser: Browser, system: System, scheme: str, path: str = "") -> Page:
+    page = browser.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]
+    page.goto(system.url + path)
+    return page
+
+
+def send(page: Page) -> None:
+    photo = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": portrait("JPEG")}
+    page.get_by_test_id("photo-input").first.set_input_files(files=[photo])  # type: ignore[list-item]
+
+
+def generate(page: Page) -> None:
+    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
+    page.get_by_test_id("generate").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_tab_empty_at_work_and_with_faces(browser: Browser, system: System, scheme: str) -> None:
+    page = open_page(browser, system, scheme)
+    found = {"empty": violations(page)}
+    send(page)
+    generate(page)
+    expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=READY_MS)
+    found["faces"] = violations(page)
+    page.get_by_test_id("result-image").first.click()
+    found["menu"] = violations(page)
+    page.keyboard.press("Escape")
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        found[tab.inner_text()] = violations(page)
+    page.get_by_role("tab", name="Refine").click()
+    send(page)
+    generate(page)
+    expect(page.get_by_test_id("preview")).to_be_visible(timeout=READY_MS)
+    found["at work"] = violations(page)
+    page.context.close()
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_operator_page(browser: Browser, system: System, scheme: str) -> None:
+    page = open_page(browser, system, scheme, "operator")
+    found = {"locked": violations(page)}
+    page.get_by_label("Operator token").fill((system.state_dir / "operator-token").read_text().strip())
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_text("READY").first).to_be_visible(timeout=READY_MS)
+    found["open"] = violations(page)
+    page.context.close()
+    assert {name: words for name, words in found.items() if words} == {}
