@@ -1,4 +1,6 @@
-"""The file of a backup: a tar with the tables, the artifacts and the secret, whole or not at all, its owner's alone."""
+"""The file of a backup: a tar with tables, artifacts, test jobs' logs and secrets, whole or not at all, its owner's
+alone.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _END = "end"
 """The last member: without it the archive was cut off."""
 SECRET = "secret"  # noqa: S105 (a file's name)
 _TABLES = "tables/"
-_ARTIFACTS = "artifacts/"
+ARTIFACTS = "artifacts/"
+LOGS = "trial-logs/"
+"""What a folder's files are named by."""
 
 
 class BackupError(Exception):
@@ -62,12 +66,12 @@ class Writer:
             self._add(f"{_TABLES}{name}", size, file)
         return count
 
-    def artifact(self, path: Path) -> int | None:
-        """Add a file of the store. Returns its bytes, None when it is not there any more."""
+    def file(self, folder: str, path: Path) -> int | None:
+        """Add a file to ARTIFACTS or LOGS. Returns its bytes, None when it is not there any more."""
         try:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                self._add(f"{_ARTIFACTS}{path.name}", size, file)
+                self._add(f"{folder}{path.name}", size, file)
                 return size
         except FileNotFoundError:
             return None
@@ -113,11 +117,11 @@ class Reader:
         """The table's lines; none when the archive has no such table."""
         return iter(self._file(f"{_TABLES}{name}") if f"{_TABLES}{name}" in self._tar.getnames() else ())
 
-    def artifacts(self) -> Iterator[tuple[str, bytes]]:
-        """(SHA-256 as it is named, content) of each."""
+    def files(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        """(name, content) of each in ARTIFACTS or LOGS."""
         for member in self._tar.getmembers():
-            if member.name.startswith(_ARTIFACTS):
-                yield member.name.removeprefix(_ARTIFACTS), self._file(member.name).read()
+            if member.name.startswith(folder):
+                yield member.name.removeprefix(folder), self._file(member.name).read()
 
     def has(self, name: str) -> bool:
         return name in self._tar.getnames()

@@ -82,7 +82,8 @@ def _done(arguments: argparse.Namespace, work: Callable[[Settings, Path], M], sh
 def show_saved(saved: Saved) -> str:
     """The answer as text."""
     return (
-        f"{saved.file}: {saved.bytes / 2**20:.1f} MiB, {_counts(saved.rows)}, {saved.artifacts} artifacts\n"
+        f"{saved.file}: {saved.bytes / 2**20:.1f} MiB, {_counts(saved.rows)}, {saved.artifacts} artifacts, "
+        f"{saved.logs} logs\n"
         "The installation's secret is inside: who has the file can open every session. It is yours alone (0600)."
     )
 
@@ -92,7 +93,8 @@ def show_restored(restored: Restored) -> str:
     made = datetime.fromtimestamp(restored.made_at).astimezone().strftime("%Y-%m-%d %H:%M")
     return (
         f"{restored.state_dir}: as of {made} (LiGAN {restored.version}), {_counts(restored.rows)}, "
-        f"{restored.artifacts} artifacts\nStart it with `ligan up --state-dir {restored.state_dir}`."
+        f"{restored.artifacts} artifacts, {restored.logs} logs\n"
+        f"Start it with `ligan up --state-dir {restored.state_dir}`."
     )
 
 

@@ -17,12 +17,13 @@ from ligan.wire.base import Message
 from master_daemon.authority.file import NAME as AUTHORITY
 from master_daemon.authority.file import write_authority
 from master_daemon.backup import tables
-from master_daemon.backup.archive import SECRET, BackupError, Manifest, Reader, reading
+from master_daemon.backup.archive import ARTIFACTS, LOGS, SECRET, BackupError, Manifest, Reader, reading
 from master_daemon.state.artifacts import Artifacts
 from master_daemon.state.database import Database, DatabaseUnusableError, Transaction
 from master_daemon.state.dialect import database_url, open_engine
 from master_daemon.state.schema import lease, meta, metadata
 from master_daemon.state.version import VERSION
+from master_daemon.trials import log_files
 
 
 class Restored(Message):
@@ -35,6 +36,7 @@ class Restored(Message):
     """Of the LiGAN that made it."""
     rows: dict[str, int]
     artifacts: int
+    logs: int
 
 
 def restore(settings: Settings, path: Path, state_dir: Path) -> Restored:
@@ -47,11 +49,11 @@ def restore(settings: Settings, path: Path, state_dir: Path) -> Restored:
         _check_empty(state_dir)
         with _new_folder(state_dir) as folder:
             count = _store(archive, folder)
+            logs = _store_logs(archive, folder)
             rows = _fill(archive, database_url(settings.daemon.database, folder))
         manifest = archive.manifest
-    return Restored(
-        state_dir=str(state_dir), made_at=manifest.made_at, version=manifest.version, rows=rows, artifacts=count
-    )
+    of = {"made_at": manifest.made_at, "version": manifest.version}
+    return Restored(state_dir=str(state_dir), **of, rows=rows, artifacts=count, logs=logs)
 
 
 def _check_version(manifest: Manifest) -> None:
@@ -89,13 +91,23 @@ def _store(archive: Reader, folder: Path) -> int:
     if archive.has(AUTHORITY):
         write_authority(folder / AUTHORITY, archive.content(AUTHORITY))
     store, count = Artifacts(folder / "artifacts"), 0
-    for sha256, content in archive.artifacts():
+    for sha256, content in archive.files(ARTIFACTS):
         try:
             store.put(sha256, content)
         except Problem as problem:
             raise BackupError(
                 f"The backup is damaged: artifact {sha256} has other bytes than its name says."
             ) from problem
+        count += 1
+    return count
+
+
+def _store_logs(archive: Reader, folder: Path) -> int:
+    count = 0
+    for trial_id, content in archive.files(LOGS):
+        if not log_files.is_name(trial_id):
+            raise BackupError(f"The backup is damaged: {trial_id!r} is no test job's name.")
+        log_files.restore(folder, trial_id, content)
         count += 1
     return count
 

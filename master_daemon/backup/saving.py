@@ -1,4 +1,5 @@
-"""Make a backup, also while the daemon runs: the tables in one snapshot, then the artifacts, which come and go whole.
+"""Make a backup, also while the daemon runs: the tables in one snapshot, then the files: artifacts, which come and go
+whole, and the logs of test jobs, as long as they are by then.
 
 What is named by a row was stored before the row: of all that the snapshot names, only what was erased since is missing.
 """
@@ -17,11 +18,12 @@ from ligan.wire.base import Message
 from master_daemon.authority.file import NAME as AUTHORITY
 from master_daemon.authority.file import read_authority
 from master_daemon.backup import tables
-from master_daemon.backup.archive import FORMAT, SECRET, BackupError, Manifest, Writer, writing
+from master_daemon.backup.archive import ARTIFACTS, FORMAT, LOGS, SECRET, BackupError, Manifest, Writer, writing
 from master_daemon.state.artifacts import FOLDERS, Artifacts
 from master_daemon.state.dialect import database_url, open_engine
 from master_daemon.state.schema import meta, metadata
 from master_daemon.state.version import VERSION, version_of
+from master_daemon.trials import log_files
 
 _NAME_LENGTH = 64
 """Of an artifact's file; others are halves that a killed daemon left."""
@@ -35,6 +37,8 @@ class Saved(Message):
     rows: dict[str, int]
     """By table."""
     artifacts: int
+    logs: int
+    """Of test jobs."""
 
 
 def save(settings: Settings, state_dir: Path, path: Path, now: float) -> Saved:
@@ -55,11 +59,12 @@ def save(settings: Settings, state_dir: Path, path: Path, now: float) -> Saved:
                     archive.content(AUTHORITY, authority.pem)
                 rows = {table.name: _table(archive, connection, table.name) for table in metadata.sorted_tables}
                 stored = _artifacts(archive, Artifacts(state_dir / "artifacts"))
+                logs = sum(archive.file(LOGS, path) is not None for path in log_files.paths(state_dir))
     except DBAPIError as error:
         raise BackupError(f"The database cannot be read ({str(error.orig).partition(chr(10))[0]}).") from error
     finally:
         engine.dispose()
-    return Saved(file=str(path), bytes=path.stat().st_size, rows=rows, artifacts=stored)
+    return Saved(file=str(path), bytes=path.stat().st_size, rows=rows, artifacts=stored, logs=logs)
 
 
 def _manifest(connection: Connection, now: float) -> Manifest:
@@ -81,4 +86,4 @@ def _table(archive: Writer, connection: Connection, name: str) -> int:
 
 def _artifacts(archive: Writer, store: Artifacts) -> int:
     files = [file for folder in range(FOLDERS) for file in store.files(folder) if len(file.sha256) == _NAME_LENGTH]
-    return sum(archive.artifact(file.path) is not None for file in files)
+    return sum(archive.file(ARTIFACTS, file.path) is not None for file in files)

@@ -7,17 +7,46 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from ligan.ids import TrialId
 from ligan.wire.trial import LogKept
+
+_FOLDER = "trial-logs"
+_NAME: TypeAdapter[str] = TypeAdapter(TrialId)
+
+
+def paths(state_dir: Path) -> list[Path]:
+    """All logs of an installation, each named by its trial."""
+    return sorted(path for path in _folder(state_dir).glob("*") if is_name(path.name))
+
+
+def is_name(name: str) -> bool:
+    """Whether a log may have it: whose else could it be?"""
+    try:
+        _NAME.validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def restore(state_dir: Path, trial_id: str, content: bytes) -> None:
+    """Put a whole log back. Raises OSError."""
+    LogFiles(state_dir, len(content)).write(trial_id, 0, content)
+
+
+def _folder(state_dir: Path) -> Path:
+    return state_dir / _FOLDER
 
 
 class LogFiles:
-    """Files of `folder`, for their owner alone; each has at most `limit` bytes. Any thread may use it."""
+    """Of one installation, for their owner alone; each has at most `limit` bytes. Any thread may use it."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
+    def __init__(self, state_dir: Path, limit: int) -> None:
+        self._folder = _folder(state_dir)
         self.limit = limit
         self._writing = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, trial_id: str, offset: int, data: bytes) -> LogKept:
         """Keep a part, durable when this returns. One that begins behind the end is not taken: the answer says where

@@ -68,7 +68,7 @@ class Trials:
         self._launcher = launcher
         self._supervisor = supervisor
         self._news: list[Callable[[str], object]] = []
-        self.logs = LogFiles(state_dir / "trial-logs", self._settings.trials.log_mb << 20)
+        self.logs = LogFiles(state_dir, self._settings.trials.log_mb << 20)
         self._parts = TrialParts(launcher, supervisor)
         supervisor.follow_trials(self._tell, self._parts.over)
 

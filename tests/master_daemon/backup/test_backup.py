@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 from ligan.identity import load_secret
+from ligan.ids import new_id
 from ligan.settings import DaemonSettings, Settings
 from master_daemon.authority.file import open_authority, read_authority
 from master_daemon.backup.archive import BackupError
@@ -26,10 +27,12 @@ from master_daemon.state.dialect import database_url, open_engine
 from master_daemon.state.schema import metadata
 from master_daemon.state.tenure import Tenure
 from master_daemon.state.version import VERSION
+from master_daemon.trials.log_files import LogFiles
 from tests.master_daemon.running import house_in
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session
 
 PICTURE = b"\x89PNG and so on"
+TRIAL = new_id("j")
 SHA256 = hashlib.sha256(PICTURE).hexdigest()
 Rows = dict[str, list[tuple[object, ...]]]
 
@@ -52,6 +55,8 @@ def state_dir(setting: str, tmp_path: Path) -> Path:
     load_secret(folder / "secret")
     open_authority(folder, NOW)
     Artifacts(folder / "artifacts").put(SHA256, PICTURE)
+    LogFiles(folder, 100).write(TRIAL, 0, b"epoch 1\n")
+    (folder / "trial-logs" / "notes.txt").write_bytes(b"somebody's")
     (folder / "artifacts" / SHA256[:2] / "tmphalf").write_bytes(b"half")
     with Database(database_url(setting, folder)) as database:
         Tenure(database, "login1:/state")
@@ -81,6 +86,9 @@ def test_everything_is_there_again(setting: str, state_dir: Path, tmp_path: Path
     assert (saved.rows["sessions"], saved.rows["tasks"], saved.artifacts, restored.artifacts) == (1, 1, 1, 1)
     assert Artifacts(tmp_path / "new" / "artifacts").path(SHA256).read_bytes() == PICTURE
     assert load_secret(tmp_path / "new" / "secret") == load_secret(state_dir / "secret")
+    assert (saved.logs, restored.logs) == (1, 1)
+    assert LogFiles(tmp_path / "new", 100).read(TRIAL, 0, 100) == b"epoch 1\n"
+    assert [path.name for path in (tmp_path / "new" / "trial-logs").iterdir()] == [TRIAL]
     restored, saved = read_authority(tmp_path / "new"), read_authority(state_dir)
     assert restored is not None
     assert saved is not None
@@ -163,6 +171,17 @@ def of_another_version(path: Path) -> None:
     path.write_bytes(content.replace(b'"schema_version":%d' % VERSION, b'"schema_version":9'))
 
 
+def with_a_log_outside(path: Path) -> None:
+    with tarfile.open(path) as tar:
+        members = [(member, tar.extractfile(member)) for member in tar.getmembers()]
+        with tarfile.open(f"{path}.new", "w") as new:
+            for member, file in members[:-1]:
+                new.addfile(member, file)
+            new.addfile(tarfile.TarInfo("trial-logs/../../stolen"))
+            new.addfile(*members[-1])
+    Path(f"{path}.new").rename(path)
+
+
 def no_backup(path: Path) -> None:
     with tarfile.open(path, "w") as tar:
         tar.add(__file__, arcname="test.py")
@@ -174,6 +193,7 @@ def no_backup(path: Path) -> None:
         (cut, "cut off|cannot be read"),
         (change, "has other bytes than its name says"),
         (of_another_version, f"tables have version 9; this LiGAN's have {VERSION}. Restore it with that LiGAN"),
+        (with_a_log_outside, "'../../stolen' is no test job's name"),
         (no_backup, "is no backup of LiGAN"),
         (lambda path: path.write_bytes(b"x" * 2000), "cannot be read"),
     ],

@@ -18,7 +18,7 @@ def test_parts_may_come_again_and_never_leave_a_gap(tmp_path: Path) -> None:
     assert logs.read("j", 0, 100) == b"hello world"
     assert (logs.read("j", 6, 3), logs.read("j", 11, 3), logs.read("other", 0, 3)) == (b"wor", b"", b"")
     assert logs.read("j", 10**30, 1) == b""
-    assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "trial-logs" / "j").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_more_than_the_limit(tmp_path: Path) -> None:
