@@ -15,6 +15,7 @@ from tests.faults import count, processes
 from tests.faults.cluster import Cluster, FakeCluster, RealCluster
 from tests.faults.count import Seat, SeenJob
 from tests.faults.daemon import DaemonProcess
+from tests.faults.developer import Developer
 from tests.faults.disk import mount_small_disk, unmount
 from tests.faults.ledger import Ledger, Row
 from tests.faults.person import TROUBLE, Person
@@ -52,6 +53,7 @@ class House:
         self.ledger = Ledger(self.daemon.state_dir)
         """What the daemon itself remembers."""
         self.people: list[Person] = []
+        self.developers: list[Developer] = []
         self.excused: set[str] = set()
         """Problems that are the right answer to this row's fault: a task that failed so was told, not lost."""
         self.missing: list[str] = []
@@ -85,6 +87,11 @@ class House:
         person.start()
         self.people.append(person)
         return person
+
+    def develop(self) -> Developer:
+        """Somebody who has a test job to submit."""
+        self.developers.append(Developer(self.daemon.url, self.daemon.state_dir, self.folder))
+        return self.developers[-1]
 
     def broken(self) -> None:
         """The fault is there now, and heals by itself or not at all: recovery counts from here."""
@@ -174,6 +181,9 @@ class House:
             outcome.lost += count.lost(person.posted, states, shown[id(person)], self.excused)
             outcome.doubled += count.shown_twice(shown[id(person)])
             outcome.doubled += [f"{person.repeated_events} events came again"] if person.repeated_events else []
+        for developer in self.developers:
+            outcome.lost += developer.lost()
+            outcome.doubled += developer.doubled()
         outcome.orphaned += self._untracked()
         seats = {row.nonce: Seat(row.role, row.seat, row.generation) for row in self.ledger.rows(live=False)}
         self.daemon.stop()

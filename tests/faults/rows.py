@@ -2,7 +2,7 @@
 
 # isort: off
 from tests.faults import rows_handover, rows_parts, rows_submit, rows_jobs, rows_listing
-from tests.faults import rows_calls, rows_disk, rows_real
+from tests.faults import rows_calls, rows_disk, rows_real, rows_trials
 
 # isort: on
 from tests.faults.row import FAULTS
@@ -17,4 +17,5 @@ __all__ = [
     "rows_parts",
     "rows_real",
     "rows_submit",
+    "rows_trials",
 ]
