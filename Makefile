@@ -15,8 +15,9 @@ help:  ## this list
 run: .venv/.installed frontend_server/static/.built  ## start the whole system here; PORT=7022 STATE_DIR=state CONFIG=site.toml
 	@exec $(BIN)/ligan up --port $(PORT) --state-dir $(STATE_DIR) $(if $(CONFIG),--config $(CONFIG))
 
-test: .venv/.tested frontend_server/static/.built  ## lint, types and all tests
-	@.ci/steps
+test: .venv/.installed  ## lint, types and all tests
+	@$(MAKE) --silent --jobs=2 .venv/.tested frontend_server/static/.built
+	@$(BIN)/python .ci/steps
 
 bench: .venv/.tested frontend_server/static/.built  ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do case $$script in */_*) ;; *) echo "== $$script"; $(BIN)/python $$script || exit 1;; esac; done

@@ -36,8 +36,8 @@ from _report import ROOT, Figures, machine, parser_of, show, summary, timed
 sys.path.insert(0, str(ROOT))
 
 from backend_container.models.loader import WEIGHTS
+from ligan.cluster_settings import ContainerSettings
 from ligan.page import Page
-from ligan.settings import ContainerSettings
 from ligan.wire.task import Task, TaskState
 from master_daemon.cluster.container import apptainer
 from tests.system.container_house import ContainerHouse, in_containers

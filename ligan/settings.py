@@ -8,9 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from ligan.cluster_settings import ContainerSettings, RestSettings, SlurmSettings, SshSettings
 from ligan.intervals import SIGNAL_EARLY
+from ligan.section import Section
 from ligan.slurm_value import Constraint, Extra, Gres, Memory, Name, Names, Signal, Word, notice_s
 from ligan.tls.setting import TlsSettings
 
@@ -33,11 +35,7 @@ def seconds(value: object) -> object:
 Duration = Annotated[int, BeforeValidator(seconds), Field(ge=60, description="Seconds or [days-]HH:MM:SS")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DaemonSettings(_Section):
+class DaemonSettings(Section):
     """`[daemon]`: where the master daemon listens."""
 
     host: str = Field("127.0.0.1", description="Address of the public port")
@@ -64,7 +62,7 @@ class DaemonSettings(_Section):
     )
 
 
-class JobSettings(_Section):
+class JobSettings(Section):
     """What both kinds of jobs have."""
 
     time_limit: Duration = Field(3600, description="After this the resource manager ends the job")
@@ -97,34 +95,6 @@ class JobSettings(_Section):
                 f"signal = {self.signal!r} leaves the job less than half of time_limit; give it less notice"
             )
         return self
-
-
-class SlurmSettings(_Section):
-    """`[slurm]`: in whose name all jobs ask. A job's own table may say otherwise."""
-
-    account: Name = Field("", description="Account that the jobs are charged to")
-    qos: Names = Field("", description="Quality of service")
-    reservation: Names = Field("", description="Reservation that the jobs run in")
-
-
-class SshSettings(_Section):
-    """`[ssh]`: the login node, when the daemon runs elsewhere."""
-
-    host: str = Field("", description="Name or address of the login node; empty: the daemon runs on it")
-    port: int = Field(22, ge=1, le=65535, description="Port of its sshd")
-    user: str = Field("", description="Account there; empty for the daemon's own user name")
-    key: str = Field("", description="Private key file; empty for the agent's keys")
-    known_hosts: str = Field("", description="File with its host key; empty for ~/.ssh/known_hosts")
-    tunnel: bool = Field(True, description="Reach the compute nodes through it; false: they can be reached directly")
-
-
-class RestSettings(_Section):
-    """`[slurm_rest]`: where slurmrestd answers."""
-
-    url: str = Field("", description="http://HOST:PORT or unix:/PATH of slurmrestd's socket")
-    token_file: str = Field(
-        "", description="File with a JSON web token (scontrol token); empty for a socket of our user"
-    )
 
 
 class FrontendSettings(JobSettings):
@@ -183,26 +153,7 @@ class TrialSettings(JobSettings):
     )
 
 
-class ContainerSettings(_Section):
-    """`[container]`: the images that jobs run in (docs/containers.md)."""
-
-    runtime: Literal["none", "apptainer"] = Field("none", description="What runs them; none: on the nodes themselves")
-    frontend: Word = Field("", description="Image file of the frontend, as its node sees it; empty: on the node itself")
-    backend: Word = Field("", description="Image file of the backends, as their nodes see it")
-    cpu: Word = Field("", description="Image file of backends on cpu nodes; empty: the same")
-    binds: tuple[Word, ...] = Field((), description="Folders of the node that jobs see besides, SOURCE:TARGET:ro each")
-    arguments: tuple[Word, ...] = Field((), description="Further arguments of `apptainer exec`")
-
-    @model_validator(mode="after")
-    def _images_fit_the_runtime(self) -> Self:
-        named = bool(self.frontend or self.backend or self.cpu)
-        if named != (self.runtime != "none"):
-            what = "images are named, but nothing runs them" if named else "name an image in frontend or backend"
-            raise ValueError(f"runtime = {self.runtime!r}: {what}")
-        return self
-
-
-class AccountSettings(_Section):
+class AccountSettings(Section):
     """`[accounts]`: who may use the service (docs/accounts.md)."""
 
     mode: Literal["none", "local", "oidc", "header"] = Field(
@@ -233,7 +184,7 @@ class AccountSettings(_Section):
     operator_groups: tuple[str, ...] = Field((), description="`oidc`, `header`: who has the role operator")
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """`[limits]`: what one user may take; with `accounts.mode = "none"` there are no users, and no such limits."""
 
     sessions: int = Field(20, ge=0, description="Sessions that a user has at once; 0: no limit")
@@ -254,7 +205,7 @@ class LimitSettings(_Section):
 _JOB_FIELDS = frozenset(JobSettings.model_fields)
 
 
-class Settings(_Section):
+class Settings(Section):
     """A whole site file."""
 
     daemon: DaemonSettings = DaemonSettings()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ligan.section import Section
 
 
-class TlsSettings(BaseModel):
+class TlsSettings(Section):
     """`[tls]`: encryption between the daemon and its jobs, and at the public port (docs/operators.md)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     between_parts: Literal["auto", "always", "never"] = Field(
         "auto",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import sys
 
+from ligan.cluster_settings import ContainerSettings
 from ligan.intervals import TRIAL_LEFTOVER_MIN
-from ligan.settings import ContainerSettings, JobSettings, Settings
+from ligan.settings import JobSettings, Settings
 
 ISOLATED = ("--contain", "--ipc", "--pid", "--no-home", "--cwd", "/")
 """Nothing of the node but what is bound: folders of its own for /tmp and /dev, its own processes, no home.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ligan.settings import JobSettings, RestSettings, Settings, SettingsError, SlurmSettings
+from ligan.cluster_settings import RestSettings, SlurmSettings
+from ligan.settings import JobSettings, Settings, SettingsError
 from master_daemon.cluster.command import Runner, run
 from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.local import LocalManager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import deque
 from functools import partial
 
@@ -11,13 +9,11 @@ from ligan.web.http.route import Stream, Writer
 from ligan.wire.event import EventName
 from master_daemon.parts import Parts
 from master_daemon.state import events
+from master_daemon.tunnel.event_stream import HEADERS, EventStream, last_number
 from master_daemon.tunnel.hub import Hub, frame
 
-log = logging.getLogger(__name__)
-_HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 _RETRY = b"retry: 1000\n\n"  # ms until a browser connects again
 _RESYNC = b"event: resync\ndata: {}\n\n"
-_KEEPALIVE = b": keepalive\n\n"
 _AT_ONCE = 16
 """Missed events in one write."""
 Frames = deque[tuple[int, bytes]]
@@ -26,30 +22,24 @@ Frames = deque[tuple[int, bytes]]
 
 def stream(parts: Parts, hub: Hub, session_key: str, last_event_id: str) -> Stream:
     """The route of a page's stream. `last_event_id` is what the page says, and may be anything."""
-    given = last_event_id
-    last = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
-    return Stream(_HEADERS, partial(PageStream, parts, hub, session_key, last))
+    return Stream(HEADERS, partial(PageStream, parts, hub, session_key, last_number(last_event_id)))
 
 
-class PageStream:
+class PageStream(EventStream):
     """Sends events as they are told, unless the page is behind: then they wait in the database, until it has read.
 
     So a page that reads slowly costs no memory here, and one that does not read at all is cut by the server.
     """
 
-    __slots__ = ("_hub", "_key", "_known", "_missed", "_newest", "_parts", "_reading", "_writer", "spoke_at")
+    __slots__ = ("_known", "_missed", "_newest", "_parts")
 
     def __init__(self, parts: Parts, hub: Hub, session_key: str, last: int | None, writer: Writer) -> None:
+        super().__init__(hub, session_key, writer)
         self._parts = parts
-        self._hub = hub
-        self._key = session_key
-        self._writer: Writer | None = writer
         self._missed: Frames = deque()
         self._known = last or 0
         self._newest = 0
         """Of the events that were told while the page was behind; the next look at the database finds them."""
-        self._reading = False
-        self.spoke_at = 0.0
         hub.open(session_key, self)  # before the replay, so that nothing falls between the two
         parts.presence.arrive(session_key)
         self._read(last, fresh=True)
@@ -68,16 +58,6 @@ class PageStream:
         if self._writer is not None and not self._writer.stalled:
             self._writer.send(framed)
 
-    def keep_alive(self) -> None:
-        if self._writer is not None and not self._reading and not self._writer.stalled:
-            self._writer.send(_KEEPALIVE)
-
-    def end(self) -> None:
-        writer = self._writer
-        if writer is not None:
-            self.closed()
-            writer.end()
-
     # From the server -----------------------------------------------------------------------------------------------
 
     def room(self) -> None:
@@ -85,28 +65,18 @@ class PageStream:
             self._flush()
 
     def closed(self) -> None:
-        self._writer = None
+        super().closed()
         self._missed.clear()
-        self._hub.close(self._key, self)
         self._parts.presence.leave(self._key, self._parts.now())
 
     # What was missed -----------------------------------------------------------------------------------------------
 
     def _read(self, last: int | None, fresh: bool = False) -> None:
-        self._reading = True
         self._newest = 0
-        asked = self._hub.loop.run_in_executor(None, _missed, self._parts, self._key, last, fresh)
-        asked.add_done_callback(self._found)
+        self._look_up(partial(_missed, self._parts, self._key, last, fresh), self._go_on)
 
-    def _found(self, asked: asyncio.Future[Frames]) -> None:
-        self._reading = False
-        if self._writer is None:
-            return
-        if error := asked.exception():
-            log.warning("an event stream could not be begun; its page comes again", exc_info=error)
-            self.end()
-            return
-        self._missed = asked.result()
+    def _go_on(self, missed: Frames) -> None:
+        self._missed = missed
         self._flush()
 
     def _flush(self) -> None:

@@ -13,9 +13,14 @@ from typing import Any
 
 import psutil
 import requests
+from pydantic import SecretStr
 
 from ligan.identity import derive
-from ligan.wire.account import AccountRole
+from ligan.web.client import Client
+from ligan.web.guard import TOKEN_HEADER, bearer
+from ligan.wire.account import AccountRole, AdminUser, NewUser
+from master_daemon.api.operator_token import TOKEN_FILE
+from master_daemon.operator_command.line import PREFIX
 from tests.attack.count import Count
 from tests.attack.prey import Prey
 from tests.faults.daemon import DaemonProcess, ligan_argv
@@ -72,8 +77,10 @@ class House:
     def move_in(self) -> None:
         """Start the daemon, make the users, and let them in."""
         self.daemon.start()
+        token = (self.daemon.state_dir / TOKEN_FILE).read_text().strip()
+        operator = Client(self.url + PREFIX, {TOKEN_HEADER: bearer(token)})  # each `ligan` would be a second of imports
         for name, role in PEOPLE.items():
-            self.ligan("users", "add", name, "--role", role.value, given=PASSWORD)
+            operator.post("/users", NewUser(name=name, password=SecretStr(PASSWORD), role=role), AdminUser)
             self.people[name] = Person(self.url).enter(name)
         self.watch()
 
@@ -128,10 +135,11 @@ class House:
         """Where the jobs call the daemon."""
         return "127.0.0.1", int(self.ask("SELECT value FROM meta WHERE key = 'cluster_port'")[0][0])
 
-    def ligan(self, *words: str, given: str = "") -> str:
+    def ligan(self, *words: str) -> str:
         """The operators' command."""
         argv = [*self._ligan, *words, "--state-dir", str(self.daemon.state_dir)]
-        return subprocess.run(argv, input=f"{given}\n", capture_output=True, text=True, timeout=60, check=True).stdout
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The daemon's database, beside the daemon: what a thief could have learnt."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tests.attack.family import Family
+from tests.rows.process import Said
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,11 @@ class Result:
     """It could not be tried to its end; the last lines of why."""
 
     @classmethod
-    def of(cls, family: Family, said: str, complaint: str, seconds: float) -> Result:
-        """From what the family's process wrote."""
-        row = (family.name, family.what, round(seconds, 1))
-        try:
-            found = json.loads(said.splitlines()[-1])
-        except (ValueError, IndexError):
-            return cls(*row, error="\n".join(complaint.strip().splitlines()[-15:]) or "no word")
-        if "skipped" in found:
-            return cls(*row, skipped=found["skipped"])
+    def of(cls, family: Family, said: Said) -> Result:
+        """From what the family's process said."""
+        row, found = (family.name, family.what, said.seconds), said.found
+        if said.skipped or said.error:
+            return cls(*row, skipped=said.skipped, error=said.error)
         return cls(*row, found["tried"], found["let_in"], found["crashed"], tuple(found["findings"]))
 
     @property

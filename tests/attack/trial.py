@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,22 +11,14 @@ from tests.attack.family import Family
 from tests.attack.house import House
 from tests.attack.recorder import recorded_site
 from tests.cluster_fixture import USER, SlurmCluster
-from tests.faults.real import UnavailableError, real_cluster
+from tests.faults.real import real_cluster
+from tests.rows.process import in_folder
 from tests.site_file import on_cluster
 
 
 def trial(family: Family, effort: float, keep: bool = False) -> dict[str, object]:
     """The count as JSON members, `skipped` where this machine cannot have what it needs."""
-    folder = Path(tempfile.mkdtemp(prefix=f"ligan-attack-{family.name}-"))
-    try:
-        return asdict(_count(family, _house(family, folder, effort)))
-    except UnavailableError as error:
-        return {"skipped": str(error)}
-    finally:
-        if keep:
-            print(f"{family.name}: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    return in_folder("attack", family.name, keep, lambda folder: asdict(_count(family, _house(family, folder, effort))))
 
 
 def _house(family: Family, folder: Path, effort: float) -> House:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from tests.faults.daemon import ROOT
 from tests.faults.play import play
 from tests.faults.row import Fault
 from tests.faults.rows import FAULTS
 from tests.faults.table import Result, footer, heading, line
+from tests.rows import command
+from tests.rows.process import in_process
 
 ROW_TIMEOUT = 420.0
 REAL_AT_ONCE = 2
 """Rows with two gpu jobs each, on a cluster with four."""
+_MODULE = "tests.faults"
 
 
 def main() -> int:
@@ -35,24 +33,15 @@ def main() -> int:
             print(f"{fault.name:32} {fault.kind:5} {fault.what}")
         return 0
     results = _run(chosen, arguments.at_once, arguments.keep)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps([result.document() for result in results], indent=1) + "\n")
-    print(footer(results))
-    return 0 if all(result.passed or result.skipped for result in results) else 1
+    return command.conclude(results, footer(results), arguments.json)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m tests.faults", description=__doc__)
-    add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="write the table there too")
-    add("--only", default="*", metavar="PATTERN", help="rows by name, as in 'squeue-*'")
-    add("--kind", choices=("fake", "real"), help="over the fake Slurm, or over slurm/test-cluster (as root)")
-    add("--quick", action="store_true", help="the short run that the tests also do")
-    add("--at-once", type=int, default=8, metavar="N", help="fake rows at a time (default: %(default)s)")
-    add("--keep", action="store_true", help="keep each row's folder, with the daemon's log and database")
-    add("--list", action="store_true", help="only list the rows")
-    add("--row", choices=FAULTS, help=argparse.SUPPRESS)  # one row here, as JSON
+    parser = command.parser(_MODULE, __doc__, FAULTS, at_once=8)
+    parser.add_argument(
+        "--kind", choices=("fake", "real"), help="over the fake Slurm, or over slurm/test-cluster (root)"
+    )
+    parser.add_argument("--quick", action="store_true", help="the short run that the tests also do")
     return parser
 
 
@@ -82,17 +71,8 @@ def _run_real(chosen: Sequence[Fault], keep: bool) -> list[Result]:
 
 def run_row(fault: Fault, keep: bool = False) -> Result:
     """Play the row in a process of its own."""
-    argv = [sys.executable, "-m", "tests.faults", "--row", fault.name, *(["--keep"] if keep else [])]
-    began = time.monotonic()
-    # In our process group: Ctrl-C reaches every row, and each ends what it started.
-    process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        said, complaint = process.communicate(timeout=ROW_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        said, complaint = process.communicate()
-        complaint += f"\nthe row did not end within {ROW_TIMEOUT:.0f} s"
-    return Result.of(fault, said, complaint, time.monotonic() - began)
+    options = ["--keep"] if keep else []
+    return Result.of(fault, in_process(_MODULE, fault.name, *options, timeout_s=ROW_TIMEOUT))
 
 
 def _told(fault: Fault, keep: bool) -> Result:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.row import Fault
+from tests.rows.process import Said
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,11 @@ class Result:
     """The row could not be played to its end; the last lines of why."""
 
     @classmethod
-    def of(cls, fault: Fault, said: str, complaint: str, seconds: float) -> Result:
-        """From what the row's process wrote."""
-        row = (fault.name, fault.kind, fault.what, round(seconds, 1))
-        try:
-            found = json.loads(said.splitlines()[-1])
-        except (ValueError, IndexError):
-            return cls(*row, error="\n".join(complaint.strip().splitlines()[-12:]) or "no word")
-        if "skipped" in found:
-            return cls(*row, skipped=found["skipped"])
+    def of(cls, fault: Fault, said: Said) -> Result:
+        """From what the row's process said."""
+        row, found = (fault.name, fault.kind, fault.what, said.seconds), said.found
+        if said.skipped or said.error:
+            return cls(*row, skipped=said.skipped, error=said.error)
         lost, doubled, orphaned = (tuple(found[name]) for name in ("lost", "doubled", "orphaned"))
         return cls(*row, lost, doubled, orphaned, found["recovery_s"], found["figures"])
 

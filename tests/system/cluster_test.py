@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from backend_container.models.loader import WEIGHTS
+from ligan.cluster_settings import ContainerSettings
 from ligan.page import Page
-from ligan.settings import ContainerSettings
 from ligan.wire.task import TaskState
 from master_daemon.cluster.container import apptainer
 from tests.cluster_fixture import SlurmCluster, cluster_up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ligan.page import Page
 from tests.system.photos import portrait
 from tests.system.running import System, ligan_up
+from tests.system.trials import Developer, trials_site
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +54,18 @@ def photo() -> bytes:
 @pytest.fixture(scope="session")
 def noise() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def trials_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A daemon for test jobs."""
+    folder = tmp_path_factory.mktemp("trials")
+    with ligan_up(folder / "state", "--config", str(trials_site(folder))) as running:
+        yield running
+
+
+@pytest.fixture
+def developer(trials_house: System, tmp_path: Path) -> Developer:
+    """Somebody with an empty working folder."""
+    (tmp_path / "work").mkdir()
+    return Developer(tmp_path / "work", trials_house.state_dir)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.system.running import System, ligan_up
-from tests.system.trials import Developer, script
+from tests.system.running import ligan_up
+from tests.system.trials import Developer, script, trials_site
 
 COUNTS = """
 n=$(($(cat run/n 2>/dev/null || echo 0) + 1)); mkdir -p run; echo $n > run/n
@@ -19,25 +16,6 @@ echo "part $n of $(cat "$LIGAN_OUT/kept" 2>/dev/null)"; echo $n > "$LIGAN_OUT/ke
 test "$LIGAN_ENDS_AT" -gt 0 || exit 1
 """
 RETURN = ("--return", "run/*")
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("continued")
-    with ligan_up(folder / "state", "--config", str(_site(folder))) as running:
-        yield running
-
-
-@pytest.fixture
-def developer(house: System, tmp_path: Path) -> Developer:
-    (tmp_path / "work").mkdir()
-    return Developer(tmp_path / "work", house.state_dir)
-
-
-def _site(folder: Path) -> Path:
-    path = folder / "site.toml"
-    path.write_text('[backend]\nengine = "fake"\n')
-    return path
 
 
 def test_it_goes_on_until_it_is_done(developer: Developer) -> None:
@@ -76,13 +54,13 @@ def test_a_daemon_that_is_killed_between_two_parts_loses_nothing(tmp_path: Path)
     folder.mkdir()
     developer = Developer(folder, state_dir)
     words = script(folder, "run.sh", COUNTS + "sleep 2; test $n -ge 3 || exit 75\n")
-    with ligan_up(state_dir, "--config", str(_site(tmp_path))) as first:
+    with ligan_up(state_dir, "--config", str(trials_site(tmp_path))) as first:
         running = developer.submit("--continue", "5", *RETURN, "--", words)
         running.wait_for("part 1")
         os.killpg(first.process.pid, signal.SIGKILL)
         first.process.wait()
     running.kill()
-    with ligan_up(state_dir, "--config", str(_site(tmp_path))):
+    with ligan_up(state_dir, "--config", str(trials_site(tmp_path))):
         (job,) = developer.jobs()
         followed = developer.run("logs", "-f", "--json", job["trial_id"])
         events = [json.loads(line) for line in followed.stdout.splitlines()]

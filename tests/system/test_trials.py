@@ -7,35 +7,15 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.ligan.stub import wait_until
-from tests.system.running import System, ligan_up
-from tests.system.trials import Developer, script
+from tests.system.running import ligan_up
+from tests.system.trials import Developer, script, trials_site
 
 TICKS = "for i in $(seq 100); do echo tick $i; sleep 0.2; done\n"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("trials")
-    with ligan_up(folder / "state", "--config", str(_site(folder))) as running:
-        yield running
-
-
-@pytest.fixture
-def developer(house: System, tmp_path: Path) -> Developer:
-    (tmp_path / "work").mkdir()
-    return Developer(tmp_path / "work", house.state_dir)
-
-
-def _site(folder: Path) -> Path:
-    path = folder / "site.toml"
-    path.write_text('[backend]\nengine = "fake"\n[trials]\nreturn_mb = 1\n')
-    return path
 
 
 def test_folder_up_output_and_files_back(developer: Developer) -> None:
@@ -159,13 +139,13 @@ def test_a_daemon_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     folder.mkdir()
     developer = Developer(folder, state_dir)
     words = 'for i in $(seq 40); do echo tick $i; sleep 0.2; done; echo kept > "$LIGAN_OUT/kept"; exit 5'
-    with ligan_up(state_dir, "--config", str(_site(tmp_path))) as first:
+    with ligan_up(state_dir, "--config", str(trials_site(tmp_path))) as first:
         running = developer.submit("--", script(folder, "run.sh", words))
         running.wait_for("tick 3")
         os.killpg(first.process.pid, signal.SIGKILL)
         first.process.wait()
     running.kill()
-    with ligan_up(state_dir, "--config", str(_site(tmp_path))):
+    with ligan_up(state_dir, "--config", str(trials_site(tmp_path))):
         (job,) = developer.jobs()
         followed = developer.run("logs", "-f", job["trial_id"])
         assert followed.stdout == "".join(f"tick {number}\n" for number in range(1, 41))

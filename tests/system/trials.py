@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ligan.stub import wait_until
+from tests.site_file import write_site
 
 TIMEOUT = 120.0
 
@@ -80,6 +81,11 @@ class Submitting:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+def trials_site(folder: Path) -> Path:
+    """A site file of a daemon for test jobs; little may come back."""
+    return write_site(folder / "site.toml", {"backend": {"engine": "fake"}, "trials": {"return_mb": 1}})
 
 
 def script(folder: Path, name: str, text: str) -> str:

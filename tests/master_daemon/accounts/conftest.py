@@ -1,17 +1,22 @@
-"""One installation with local accounts for all tests of a module, and persons who come to it."""
+"""One installation with local accounts for all tests of a module, and persons who come to it; accounts alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from ligan.settings import AccountSettings, LimitSettings
+from ligan.settings import AccountSettings, LimitSettings, Settings
 from master_daemon.accounts import password
+from master_daemon.accounts.accounts import Accounts
+from master_daemon.state.database import Database
+from master_daemon.state.dialect import database_url
 from tests.master_daemon.accounts.person import QUICK, Person
 from tests.master_daemon.running import House, house_in
 
 UNHURRIED = LimitSettings(logins_per_minute=10_000, anonymous_per_minute=0)
+Make = Callable[..., Accounts]
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +48,16 @@ def person(local: House) -> Iterator[Callable[[], Person]]:
     yield make
     for each in made:
         each.http.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Accounts over a new database, with such settings."""
+    database = Database(database_url("", tmp_path))
+
+    def made(limits: LimitSettings = LimitSettings(), **accounts: object) -> Accounts:  # noqa: B008 (frozen)
+        settings = Settings(accounts=AccountSettings.model_validate(accounts), limits=limits)
+        return Accounts(settings, b"s" * 32, database)
+
+    yield made
+    database.close()

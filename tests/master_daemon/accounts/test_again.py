@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
-from ligan.settings import AccountSettings, LimitSettings, Settings
+from ligan.settings import AccountSettings, LimitSettings
 from ligan.web.http.head import RequestHead
 from ligan.wire.account import AccountRole
 from master_daemon.accounts.accounts import Accounts
 from master_daemon.accounts.caller import Caller, Refusal
 from master_daemon.state import tokens, users
-from master_daemon.state.database import Database
-from master_daemon.state.dialect import database_url
+from tests.master_daemon.accounts.conftest import Make
 from tests.master_daemon.accounts.heads import head
 
 NOW, PERSON = 1_800_000_000.0, "192.0.2.7"
 _IDLE = AccountSettings().idle_hours * 3600
 _AGE = AccountSettings().absolute_hours * 3600
-Make = Callable[..., Accounts]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Accounts over a new database, with such settings."""
-    database = Database(database_url("", tmp_path))
-
-    def made(limits: LimitSettings = LimitSettings(), **accounts: object) -> Accounts:  # noqa: B008 (frozen)
-        settings = Settings(accounts=AccountSettings.model_validate(accounts), limits=limits)
-        return Accounts(settings, b"s" * 32, database)
-
-    yield made
-    database.close()
 
 
 def let_in(accounts: Accounts, method: str = "GET", target: str = "/") -> tuple[RequestHead, Caller]:

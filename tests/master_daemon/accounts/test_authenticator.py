@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,10 @@ from ligan.wire.account import AccountRole
 from master_daemon.accounts.accounts import Accounts, check
 from master_daemon.accounts.caller import By, Caller, Refusal, read, written
 from master_daemon.state import tokens, users
-from master_daemon.state.database import Database
-from master_daemon.state.dialect import database_url
+from tests.master_daemon.accounts.conftest import Make
 from tests.master_daemon.accounts.heads import head
 
 NOW, PROXY, PERSON = 1_800_000_000.0, "10.0.0.5", "192.0.2.7"
-Make = Callable[..., Accounts]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Accounts over a new database, with such settings."""
-    database = Database(database_url("", tmp_path))
-
-    def made(limits: LimitSettings = LimitSettings(), **accounts: object) -> Accounts:  # noqa: B008 (frozen)
-        settings = Settings(accounts=AccountSettings.model_validate(accounts), limits=limits)
-        return Accounts(settings, b"s" * 32, database)
-
-    yield made
-    database.close()
 
 
 @pytest.fixture

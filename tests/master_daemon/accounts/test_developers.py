@@ -120,8 +120,9 @@ def test_who_uses_them_up_has_the_test_job_ended_and_is_told_why(house: House) -
     for trial_id in (with_gpu, without):
         job = house.newest(trial_id)
         assert job is not None
+        bootstrap = house.bootstrap(job.nonce)
         house.manager.start(job.nonce)
-        house.play(house.bootstrap(job.nonce), make_app("trial", "Trial", "Played.", 1 << 20))
+        house.play(bootstrap, make_app("trial", "Trial", "Played.", 1 << 20))
         wait_until(lambda one=trial_id: gil.trial(one).state == "running", "its command runs")  # type: ignore[misc]
     job = house.newest(with_gpu)
     assert job is not None

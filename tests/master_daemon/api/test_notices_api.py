@@ -24,6 +24,14 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house for orders that change nothing."""
+    with house_in(tmp_path_factory.mktemp("untouched")) as running:
+        running.frontend()
+        yield running
+
+
 @pytest.fixture
 def token(house: House) -> dict[str, str]:
     return operator_token(house)
@@ -108,12 +116,12 @@ def test_what_is_over_is_not_told(house: House) -> None:
         ("maintenance", {"on": True, "message": "x" * 301}),
     ],
 )
-def test_an_order_that_is_not_understood_changes_nothing(house: House, what: str, body: dict[str, Any]) -> None:
-    answer = order(house, what, **body)
+def test_an_order_that_is_not_understood_changes_nothing(untouched: House, what: str, body: dict[str, Any]) -> None:
+    answer = order(untouched, what, **body)
     assert answer.status_code == 422, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert read(house, house.page()) == Notices()
-    assert recorded(house) == []
+    assert read(untouched, untouched.page()) == Notices()
+    assert recorded(untouched) == []
 
 
 def test_maintenance_holds_pages_off_and_says_until_when(house: House, token: dict[str, str]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ligan.settings import RestSettings, SettingsError
+from ligan.cluster_settings import RestSettings
+from ligan.settings import SettingsError
 from master_daemon.cluster.factory import rest_client
 from master_daemon.cluster.manager import SubmitUnknownError
 from master_daemon.cluster.rest_client import NoAnswerError, RestClient, user_of

@@ -18,7 +18,9 @@ WAYS = {
 
 
 @pytest.fixture(params=list(WAYS))
-def each_way(request: pytest.FixtureRequest) -> Iterator[None]:
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Callers of tests just go: the other end of a TLS connection does not wait long for their last word."""
+    monkeypatch.setattr("ligan.web.http.transport.LINGER", 0.2)
     way[0] = WAYS[request.param]()
     yield
     way[0] = PLAIN

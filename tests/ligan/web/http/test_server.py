@@ -342,6 +342,7 @@ def test_a_head_that_does_not_end(part: bytes) -> None:
         turned(ours, connection.HEAD_TIMEOUT + 1)
         answer = page.answer()
         assert (answer.status, slug(answer.body)) == (408, "request-timeout")
+        turned(ours, connection.LINGER + 1)
         assert page.rest() == b""
 
 
@@ -352,6 +353,7 @@ def test_a_body_that_does_not_come() -> None:
         turned(ours, connection.BODY_SILENCE - 5)
         turned(ours, connection.BODY_SILENCE + 1)
         assert page.answer().status == 408
+        turned(ours, connection.LINGER + 1)
         assert page.rest() == b""
 
 
