@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from backend_container.worker import Worker
 
 
+_NEVER = threading.Event()
+"""Nobody stops what is done at once; an event of its own would cost as much as doing it."""
+
+
 @dataclass(frozen=True)
 class Desk:
     registry: Callable[[], Registry]
@@ -31,7 +36,7 @@ class Desk:
         Raises Problem: unknown-task-kind, invalid-parameters, unknown-image, queue-full, stale-report.
         """
         work = self.registry().work(order)
-        if at_once and work.light and self._done(Ticket(order, work)):
+        if at_once and work.light and not order.stop and self._done(Ticket(order, work, _NEVER, _NEVER)):
             return TaskAccepted(task_id=order.task_id, position=0, done=True)
         return TaskAccepted(task_id=order.task_id, position=self.queue.put(order, work))
 

@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 
 _LENGTH = 22  # base32-like alphabet, 5 bits each: 110 bits, beyond guessing
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LETTERS = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))  # each as often: 32 divides 256
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^s-[0-9a-z]{22}$")]
 ImageId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-z]{22}$")]
@@ -22,5 +23,5 @@ def new_id(prefix: str = "") -> str:
     """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `j-…` trial, `f-…` frontend, no prefix for a job's
     nonce.
     """
-    body = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(_LENGTH))  # 32 divides 256
+    body = secrets.token_bytes(_LENGTH).translate(_LETTERS).decode()
     return f"{prefix}-{body}" if prefix else body

@@ -17,6 +17,7 @@ def _is_integer(_checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)  # JSON Schema would take 16.0, the backend does not
 
 
+_written = json.JSONEncoder(allow_nan=False).encode
 _REMEMBERED = 256
 _SHORT = 1024
 """Of parameters in order: so many of at most so many characters are remembered for each kind of task."""
@@ -68,7 +69,7 @@ class Forms:
 def _json(params: Mapping[str, Any]) -> str:
     # Python's reader takes NaN and Infinity, which JSON (RFC 8259) has not, and no minimum or maximum holds NaN back.
     try:
-        return json.dumps(params, allow_nan=False)
+        return _written(params)
     except ValueError as error:
         raise invalid_parameters([("params", "NaN and Infinity are not numbers of JSON")]) from error
 

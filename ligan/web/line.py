@@ -43,6 +43,8 @@ class Line:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if peer is not None:
             self._socket = _secured(self._socket, peer)
+        self._news = select.poll()  # select(2) cannot watch a descriptor above 1023
+        self._news.register(self._socket, select.POLLIN)
         self.kept = True
         """Whether another exchange may follow, as far as both sides have said."""
 
@@ -83,9 +85,7 @@ class Line:
 
     def heard(self, within_s: float) -> bool:
         """Whether something is there to be read within so many seconds."""
-        poll = select.poll()  # select(2) cannot watch a descriptor above 1023
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(within_s * 1000))
+        return bool(self._news.poll(within_s * 1000))
 
     def close(self) -> None:
         self._socket.close()

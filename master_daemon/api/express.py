@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from ligan.web.http.answer import Answer
 from ligan.web.http.fields import Fields
 from ligan.web.http.head import RequestHead
 from ligan.web.http.route import File, Whole
+from ligan.web.http.threads import Crew
 from ligan.web.reading import read
 from ligan.wire.image import NewImage
 from ligan.wire.job import Heartbeat, ReportedError, ReportedPreview, ReportedProgress, ReportedResult
@@ -108,7 +108,7 @@ class _Call:
         self._then()
 
 
-def _whole(take: Callable[[bytes], Asked], threads: Executor | None = None) -> Whole:
+def _whole(take: Callable[[bytes], Asked], threads: Crew | None = None) -> Whole:
     call = _Call(take)
     return Whole(call.answer, SMALL, call.after, threads=threads)
 

@@ -13,6 +13,7 @@ from master_daemon.api.asked import Asked
 from master_daemon.observe import maintenance
 from master_daemon.parts import Parts
 from master_daemon.state import images, sessions, tasks
+from master_daemon.state.sessions import Asker
 from master_daemon.supervisor.early import Early
 
 
@@ -24,17 +25,15 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
     form = parts.descriptions.forms.find(new.kind)
     form.check(new.params)
     with Early(parts.delivery) as early, parts.database.write() as transaction:
-        key = _asking(parts, transaction.connection, session_id)
-        refs = _refs(transaction.connection, key, form.images(new.params))
-        now = parts.now()
-        task_id = tasks.add(transaction, key, form.kind, new.params, refs, now)
-        early.send(parts.delivery.assign(transaction, now, key))
-        early.hear(transaction)
-    return Asked(TaskCreated(task_id=task_id), 202, early.finish)
+        asker = _asking(parts, transaction.connection, session_id)
+        refs = _refs(transaction.connection, asker.key, form.images(new.params))
+        task = tasks.draft(asker.key, form.kind, new.params, refs, parts.now())
+        early.take(transaction, task, only=not asker.open_tasks)
+    return Asked(TaskCreated(task_id=task.task_id), 202, early.finish)
 
 
-def _asking(parts: Parts, connection: Connection, session_id: str) -> str:
-    """Key of a session that may have another task."""
+def _asking(parts: Parts, connection: Connection, session_id: str) -> Asker:
+    """A session that may have another task."""
     asker = sessions.asker(connection, session_id)
     if not asker.wants_backend:
         raise Problem("backend-not-ready", "Ask for a backend first: POST /api/v1/start-of-interaction.")
@@ -42,7 +41,7 @@ def _asking(parts: Parts, connection: Connection, session_id: str) -> str:
         raise Problem("queue-full", f"{MAX_OPEN_TASKS} tasks are waiting already; wait for one or cancel one.")
     maintenance.check_task(connection, parts.now())
     allowance.check_task(connection, parts.settings, asker.key)
-    return asker.key
+    return asker
 
 
 def _refs(connection: Connection, key: str, image_ids: list[str]) -> list[ImageRef]:

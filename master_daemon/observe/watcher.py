@@ -37,11 +37,11 @@ class Watcher:
         """A listener of the database; called under the writers' lock, so it only takes notes."""
         for event in events:
             if event.name in _TERMINAL:
-                self._ended_tasks.append(json.loads(event.data)["task_id"])
+                self._ended_tasks.append(event.data)
 
     def turn(self, now: float) -> None:
         """Measure what has been finished since the last turn."""
-        ended = [self._ended_tasks.popleft() for _ in range(len(self._ended_tasks))]
+        ended = [json.loads(self._ended_tasks.popleft())["task_id"] for _ in range(len(self._ended_tasks))]
         with self._database.read() as connection:
             for row in _ended_rows(connection, ended):
                 self._task(row)

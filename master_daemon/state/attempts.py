@@ -10,8 +10,10 @@ from master_daemon.state.database import Transaction
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import attempts
 
+FIRST = 1
+"""Number of a task's first attempt."""
 _THIS = (attempts.c.task_id == bindparam("task"), attempts.c.attempt == bindparam("nth"))
-_BEGIN = Prepared(insert(attempts), "task_id", "attempt", "nonce", "began_at")
+_BEGIN = Prepared(insert(attempts), "task_id", "attempt", "nonce", "began_at", "ended_at", "outcome")
 _END = Prepared(update(attempts).where(*_THIS), "ended_at", "outcome")
 
 
@@ -29,8 +31,16 @@ class Attempt:
 
 def begin(transaction: Transaction, task_id: str, attempt: int, nonce: str, now: float) -> None:
     """The task was placed on a backend."""
-    values = {"task_id": task_id, "attempt": attempt, "nonce": nonce, "began_at": now}
-    _BEGIN.run(transaction.connection, values)
+    _add(transaction, Attempt(task_id, attempt, nonce, now, None, None))
+
+
+def done_at_once(transaction: Transaction, task_id: str, nonce: str, now: float) -> None:
+    """The task was placed on a backend, which did it in its first attempt."""
+    _add(transaction, Attempt(task_id, FIRST, nonce, now, now, "done"))
+
+
+def _add(transaction: Transaction, made: Attempt) -> None:
+    _BEGIN.run(transaction.connection, vars(made))
 
 
 def end(transaction: Transaction, task_id: str, attempt: int, outcome: str, now: float) -> None:

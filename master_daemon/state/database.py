@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from master_daemon.observe import metrics
 from master_daemon.state.dialect import open_engine
+from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import events
 from master_daemon.state.version import SchemaVersionError, create_or_migrate
 from master_daemon.state.writer import Guard, Writer
@@ -33,7 +34,8 @@ class StoredEvent:
 
 
 Listener = Callable[[list[StoredEvent]], None]
-_ANYTHING = text("SELECT 1")
+_ANYTHING = Prepared(text("SELECT 1"))
+_SAVEPOINT, _UNDO = Prepared(text("SAVEPOINT before")), Prepared(text("ROLLBACK TO SAVEPOINT before"))
 
 
 @dataclass
@@ -44,6 +46,17 @@ class Transaction:
     events: list[StoredEvent] = field(default_factory=list)
     then: list[Callable[[], object]] = field(default_factory=list)
     """What is done once it is committed, outside the writers' lock: calls to other servers."""
+
+    def savepoint(self) -> Callable[[], None]:
+        """What is written from here on, its events too, is undone by a call of what this returns."""
+        _SAVEPOINT.run(self.connection, {})
+        told = len(self.events)
+
+        def undo() -> None:
+            _UNDO.run(self.connection, {})
+            del self.events[told:]
+
+        return undo
 
 
 class Database:
@@ -62,7 +75,7 @@ class Database:
             raise DatabaseUnusableError(f"{error.name} is missing: pip install 'ligan[postgresql]'.") from error
         self.engine = engine
         self._reader = engine.execution_options(**self._dialect.reading)
-        self._writer = Writer(engine.execution_options(**self._dialect.writing))
+        self._writer = Writer(engine, self._dialect.begin)
         self._writing = threading.Lock()
         self._guard: Guard = _unguarded
         self._listeners: list[Listener] = []
@@ -153,7 +166,7 @@ class Database:
 
 
 def _unguarded(connection: Connection) -> None:
-    connection.execute(_ANYTHING)  # as a guard does, so that a lost connection is found before anything is written
+    _ANYTHING.run(connection, {})  # as a guard does, so that a lost connection is found before anything is written
 
 
 def _name(url: URL) -> str:

@@ -40,7 +40,8 @@ class Dialect:
     """What to do when it cannot be used."""
     engine: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, Any] = field(default_factory=dict)
-    writing: Mapping[str, Any] = field(default_factory=dict)
+    begin: str = ""
+    """SQL that begins a write; empty where the driver begins by itself."""
     exclusive: str = "SELECT 1"
     """SQL that keeps other daemons from creating the tables until the transaction ends."""
     tidy: str = ""
@@ -53,7 +54,7 @@ SQLITE = Dialect(
     # Quickly opened, and each that is kept takes a MiB in time: pages, statements.
     engine={"pool_size": 8, "max_overflow": 24},
     reading={_BEGIN: "BEGIN"},
-    writing={_BEGIN: "BEGIN IMMEDIATE"},  # the right to write first: what is read then is what is written over
+    begin="BEGIN IMMEDIATE",  # the right to write first: what is read then is what is written over
     tidy="PRAGMA wal_checkpoint(TRUNCATE)",
 )
 POSTGRESQL = Dialect(
@@ -104,8 +105,10 @@ def open_engine(url: URL) -> tuple[Engine, Dialect]:
 
 
 def _begin(connection: Connection) -> None:
-    # Not through SQLAlchemy, where it would cost as much as a query.
-    connection.connection.cursor().execute(connection.get_execution_options()[_BEGIN])
+    """Begin a read; the writer (`writer.py`) begins its transactions itself."""
+    sql = connection.get_execution_options().get(_BEGIN)
+    if sql:  # not through SQLAlchemy, where it would cost as much as a query
+        connection.connection.cursor().execute(sql)
 
 
 def _configure(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 (a DB-API connection)

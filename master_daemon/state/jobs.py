@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
@@ -149,7 +150,7 @@ def ready_with(connection: Connection, prefix: str) -> list[Job]:
     """Ready jobs of the seats whose names begin with `prefix`, oldest first."""
     ready = (jobs.c.state == JobState.READY.value, jobs.c.seat.startswith(prefix, autoescape=True))
     query = select(*_COLUMNS).where(*ready)
-    return [_job(row) for row in connection.execute(query.order_by(jobs.c.requested_at))]
+    return [_job(tuple(row)) for row in connection.execute(query.order_by(jobs.c.requested_at))]
 
 
 def count_live(connection: Connection, role: Role) -> int:
@@ -186,7 +187,8 @@ def ended_since(connection: Connection, nonces: set[str], at: float) -> set[str]
     return set(connection.execute(query).scalars())
 
 
-def _job(row: Iterable[Any]) -> Job:
+@lru_cache(1024)  # most rows are as they were the last time they were read; a job is never changed, only replaced
+def _job(row: tuple[Any, ...]) -> Job:
     values: list[Any] = list(row)
     values[_STATE] = _STATES[values[_STATE]]
     return Job(*values)

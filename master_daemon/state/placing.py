@@ -16,7 +16,7 @@ from master_daemon.state import attempts
 from master_daemon.state.database import Transaction
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import jobs, tasks
-from master_daemon.state.tasks import IS_OPEN, REFS, TakenBack, end
+from master_daemon.state.tasks import IS_OPEN, REFS, Draft, TakenBack, end, store
 
 MAX_LOSSES = 3
 """Backends that may end under a running task before it is taken for the reason."""
@@ -115,6 +115,19 @@ def place(transaction: Transaction, task_id: str, nonce: str, now: float) -> Non
     """The task is that backend's from now on."""
     (attempt,) = _PLACE.one(transaction.connection, {"this": task_id, "holder": nonce})
     attempts.begin(transaction, task_id, attempt, nonce, now)
+
+
+def add(transaction: Transaction, new: Draft, nonce: str) -> None:
+    """A new task that is that backend's from the beginning."""
+    store(transaction, new, nonce)
+    attempts.begin(transaction, new.task_id, attempts.FIRST, nonce, new.created_at)
+
+
+def first_order(new: Draft) -> TaskOrder:
+    """What the backend is sent on which a new task is placed."""
+    return TaskOrder(
+        task_id=new.task_id, attempt=attempts.FIRST, kind=new.kind.kind, params=new.params, images=new.refs
+    )
 
 
 def to_send(connection: Connection, nonce: str) -> list[TaskOrder]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, Delete, Dialect, Executable, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Dialect, Executable, Insert, Select, TextClause, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Values = Mapping[str, Any]
 _named_tuple: Any = namedtuple  # its columns are known only when a statement is
-_Statement = Select[Any] | Insert | Update | Delete
+_Statement = Select[Any] | Insert | Update | Delete | TextClause
 
 
 class Prepared:
@@ -117,6 +117,15 @@ def _row(statement: Executable, dialect: Dialect, description: Sequence[Sequence
         return make._make(values)
 
     return made if read else make._make
+
+
+def commit(connection: Connection) -> None:
+    """End the driver's transaction; SQLAlchemy goes on with its own. Raises DBAPIError."""
+    dialect = connection.dialect
+    try:
+        dialect.do_commit(connection.connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemys(connection, None, "COMMIT", error) from error
 
 
 def _as_sqlalchemys(connection: Connection, cursor: Any, sql: str, error: Exception) -> BaseException:  # noqa: ANN401 (PEP 249's)

@@ -18,7 +18,7 @@ from master_daemon.state.jobs import Job
 from master_daemon.state.placing import ATTEMPT_THERE, attempt_there
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import tasks
-from master_daemon.state.tasks import drop_preview, end
+from master_daemon.state.tasks import Draft, drop_preview, end, store_done
 
 _HELD = Prepared(select(tasks.c.task_id, tasks.c.attempt, tasks.c.session_key).where(*ATTEMPT_THERE))
 _UPDATE = update(tasks).where(*ATTEMPT_THERE).returning(tasks.c.session_key)
@@ -98,6 +98,14 @@ def finish(transaction: Transaction, job: Job, report: ReportedResult, now: floa
     attempts.end(transaction, report.task_id, report.attempt, "done", now)
     message = Resulted(task_id=report.task_id, images=pictures)
     events.append(transaction, row.session_key, EventName.ON_RESULT, message, now)
+
+
+def add_done(transaction: Transaction, new: Draft, nonce: str) -> None:
+    """A new task with its end: its backend did it in a moment, in its first attempt, and it has no images."""
+    now = new.created_at
+    store_done(transaction, new, nonce, TaskResult(), now)
+    attempts.done_at_once(transaction, new.task_id, nonce, now)
+    events.append(transaction, new.key, EventName.ON_RESULT, Resulted(task_id=new.task_id, images=[]), now)
 
 
 def fail(transaction: Transaction, job: Job, task_id: str, attempt: int, problem: ProblemDocument, now: float) -> None:

@@ -32,6 +32,7 @@ _OF_SESSION = tasks.c.session_key == bindparam("key")
 _ADD = Prepared(
     insert(tasks),
     *("task_id", "session_key", "kind", "params", "images", "state", "time_request_s", "cpu", "created_at"),
+    *("nonce", "percent", "result", "ended_at"),
 )
 _ALL = Prepared(select(tasks).where(_OF_SESSION).order_by(tasks.c.number))
 _ONE = Prepared(select(tasks).where(_OF_SESSION, tasks.c.task_id == bindparam("this")))
@@ -41,6 +42,18 @@ _END = Prepared(
     update(tasks).where(_THIS).values(eta_s=None).returning(tasks.c.preview), "state", "problem", "ended_at"
 )
 _STOP = Prepared(update(tasks).where(_THIS).values(stopping=True))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A task that was asked for and is not stored yet. Make it with `draft`."""
+
+    task_id: str
+    key: str
+    kind: TaskKind
+    params: dict[str, JsonValue]
+    refs: list[ImageRef]
+    created_at: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,11 @@ class Stopped:
     cancelled: bool
 
 
+def draft(key: str, kind: TaskKind, params: dict[str, JsonValue], refs: list[ImageRef], now: float) -> Draft:
+    """A new task of the session, with an ID of its own."""
+    return Draft(new_id("t"), key, kind, params, refs, now)
+
+
 def add(
     transaction: Transaction,
     key: str,
@@ -69,20 +87,34 @@ def add(
     now: float,
 ) -> str:
     """A new task at the end of the session's queue. Returns its ID."""
-    task_id = new_id("t")
-    values = {
-        "task_id": task_id,
-        "session_key": key,
-        "kind": kind.kind,
-        "params": json.dumps(params),
-        "images": REFS.dump_json(refs).decode(),
-        "state": TaskState.QUEUED.value,
-        "time_request_s": kind.time_request_s,
-        "cpu": kind.cpu,
-        "created_at": now,
+    made = draft(key, kind, params, refs, now)
+    store(transaction, made)
+    return made.task_id
+
+
+def store(transaction: Transaction, new: Draft, nonce: str | None = None) -> None:
+    """At the end of the session's queue, or on the backend `nonce` as its first attempt."""
+    values = _values(new) | {"nonce": nonce, "state": TaskState.QUEUED.value}
+    _ADD.run(transaction.connection, values | {"percent": 0.0, "result": None, "ended_at": None})
+
+
+def store_done(transaction: Transaction, new: Draft, nonce: str, result: TaskResult, now: float) -> None:
+    """With its end: the backend did it at once."""
+    values = _values(new) | {"nonce": nonce, "state": TaskState.DONE.value}
+    _ADD.run(transaction.connection, values | {"percent": 100.0, "result": result.model_dump_json(), "ended_at": now})
+
+
+def _values(new: Draft) -> dict[str, object]:
+    return {
+        "task_id": new.task_id,
+        "session_key": new.key,
+        "kind": new.kind.kind,
+        "params": json.dumps(new.params),
+        "images": REFS.dump_json(new.refs).decode(),
+        "time_request_s": new.kind.time_request_s,
+        "cpu": new.kind.cpu,
+        "created_at": new.created_at,
     }
-    _ADD.run(transaction.connection, values)
-    return task_id
 
 
 def of_session(connection: Connection, key: str) -> list[Task]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+
+from master_daemon.state.prepared import Prepared, commit
 
 Guard = Callable[[Connection], None]
 
@@ -14,10 +16,14 @@ Guard = Callable[[Connection], None]
 class Writer:
     """One transaction at a time: the caller sees to that. Taking a connection from the pool, having it looked at and
     giving it back costs as much as what a transaction does.
+
+    To SQLAlchemy it is one transaction for as long as the connection is kept. Beneath that the driver's own are begun
+    and committed, which costs a third; `begin` is the SQL for it, empty where the driver begins by itself.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, begin: str) -> None:
         self._engine = engine
+        self._begin = Prepared(text(begin)) if begin else None
         self._kept: Connection | None = None
 
     @contextmanager
@@ -26,36 +32,38 @@ class Writer:
 
         It is called again on a new connection when the kept one turns out to be lost, as after a server's restart.
         """
-        begun = self._begun(guard)
+        connection = self._begun(guard)
         try:
-            with begun:
-                yield begun.connection
+            yield connection
+            commit(connection)
         except BaseException:
-            begun.connection.close()  # nobody has to know in what state it was left: the pool sees to it
+            connection.close()  # nobody has to know in what state it was left: the pool sees to it
             raise
-        self._kept = begun.connection
+        self._kept = connection
 
     def close(self) -> None:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
 
-    def _begun(self, guard: Guard) -> RootTransaction:
+    def _begun(self, guard: Guard) -> Connection:
         kept, self._kept = self._kept, None
         if kept is not None:
             try:
-                return _begin(kept, guard)
+                return self._guarded(kept, guard)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-        return _begin(self._engine.connect(), guard)
+        fresh = self._engine.connect()
+        fresh.begin()
+        return self._guarded(fresh, guard)
 
-
-def _begin(connection: Connection, guard: Guard) -> RootTransaction:
-    try:
-        begun = connection.begin()
-        guard(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return begun
+    def _guarded(self, connection: Connection, guard: Guard) -> Connection:
+        try:
+            if self._begin is not None:
+                self._begin.run(connection, {})
+            guard(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection

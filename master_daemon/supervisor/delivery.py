@@ -17,8 +17,9 @@ from ligan.wire.task import TaskAccepted, TaskOrder
 from master_daemon.state import jobs, placing, reports, tasks
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.jobs import Job
+from master_daemon.state.tasks import Draft
 from master_daemon.supervisor import seats
-from master_daemon.supervisor.dispatch import dispatch
+from master_daemon.supervisor.dispatch import dispatch, idle
 from master_daemon.supervisor.lines import Lines
 from master_daemon.supervisor.parcel import Parcel, Sent
 from master_daemon.supervisor.telling import Telling
@@ -99,6 +100,14 @@ class Delivery:
         for attempt in confirmed:
             self._confirmed.pop(attempt, None)
 
+    def send_first(self, transaction: Transaction, new: Draft, only: bool) -> Sent | None:
+        """Send the order of a task that is still to be stored to the backend that it will have to itself (`Early`).
+
+        None where there is none, or it might have to wait. `only`: the session has no other open task.
+        """
+        job = idle(transaction.connection, self._settings, new, only)
+        return None if job is None else self.begin(Parcel(job, [placing.first_order(new)]))
+
     def begin(self, parcel: Parcel) -> Sent | None:
         """Send the first order of a parcel that is still to be committed, if that takes no waiting (`Early`).
 
@@ -119,21 +128,19 @@ class Delivery:
                 return Sent(parcel, orders[0], call, held.pop_all())
         return None
 
-    def hear(self, sent: Sent, transaction: Transaction) -> None:
-        """Before the commit: a light task's end is stored with its beginning.
+    def is_light(self, sent: Sent) -> bool:
+        """Whether the backend was done with such a task in a moment the last time."""
+        return sent.light in self._light
 
-        It waits for `_MOMENT`, and only for a backend that was done with such a task as quickly the last time.
-        """
-        if sent.light not in self._light:
-            return
+    def hears_done(self, sent: Sent) -> bool:
+        """Before the commit, which then stores the end: whether the backend says within `_MOMENT` that it is done."""
         if sent.call.heard(_MOMENT):
             with suppress(Problem):  # `end` settles that
                 sent.answer(_MOMENT)
-        if sent.done:
-            reports.finish(transaction, sent.parcel.job, _report(sent.order), self._clock())
-            sent.stored = True
-        else:
+        if not sent.done:
             self._light.discard(sent.light)
+        sent.stored = sent.done
+        return sent.stored
 
     def end(self, sent: Sent) -> None:
         """After the commit: hear the backend's answer, and send it what else there is."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,7 @@ from ligan.web.http.answer import Answer
 from ligan.web.http.fields import Fields
 from ligan.web.http.head import AnswerHead, RequestHead
 from ligan.web.http.passed import Carried
+from ligan.web.http.threads import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Whole:
     max_body: int
     after: Callable[[], object] | None = None
     at_once: bool = False
-    threads: Executor | None = None
+    threads: Crew | None = None
 
 
 @dataclass(slots=True)

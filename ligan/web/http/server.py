@@ -6,7 +6,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from ligan.problem import Problem
@@ -16,6 +15,7 @@ from ligan.web.http.entrance import Entrance
 from ligan.web.http.fields import Fields
 from ligan.web.http.route import Router
 from ligan.web.http.service import Service
+from ligan.web.http.threads import Threads
 from ligan.web.http.transport import tls_options
 
 _LOOK = 1.0
@@ -32,7 +32,7 @@ class HttpServer:
     """Answers what `route` says, on the running loop; use from that loop only.
 
     `always` are fields of every answer that does not have them itself. `known` gives the problem that an exception
-    means. `threads` run what `Whole` and `File` need; without one the server has a pool of its own.
+    means. What `Whole` and `File` need runs on threads of its own.
     """
 
     def __init__(
@@ -41,13 +41,10 @@ class HttpServer:
         *,
         always: Fields = (),
         known: Callable[[BaseException], Problem | None] = _nothing_known,
-        threads: ThreadPoolExecutor | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._own_threads = None if threads else ThreadPoolExecutor(_THREADS, "http")
-        pool = threads or self._own_threads
-        assert pool is not None  # noqa: S101 (one or the other)
-        self._service = Service(loop, route, Heads(always), pool, known)
+        self._threads = Threads(_THREADS, "http")
+        self._service = Service(loop, route, Heads(always), self._threads, known)
         self._servers: list[asyncio.Server | Entrance] = []
         self._looking: asyncio.TimerHandle | None = None
 
@@ -105,5 +102,4 @@ class HttpServer:
         if self._looking is not None:
             self._looking.cancel()
         self._service.upstreams.close()
-        if self._own_threads is not None:
-            self._own_threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +14,7 @@ from ligan.problem import Problem
 from ligan.web.http.answer import Heads
 from ligan.web.http.head import KEPT_ANSWERS, AnswerHead, RequestHead, read_answer, read_request, remembering
 from ligan.web.http.route import Router
+from ligan.web.http.threads import Crew
 from ligan.web.http.upstream import Upstreams
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Service:
     loop: asyncio.AbstractEventLoop
     route: Router
     heads: Heads
-    threads: Executor
+    threads: Crew
     known: Callable[[BaseException], Problem | None]
     upstreams: Upstreams = field(default_factory=Upstreams)
     connections: set[Connection] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Service:
         work: Callable[[], T],
         then: Callable[[T | BaseException], None],
         after: Callable[[], object] | None = None,
-        threads: Executor | None = None,
+        threads: Crew | None = None,
     ) -> None:
         """Run `work` on one of `threads`, else of the server's.
 

@@ -39,6 +39,21 @@ def test_each_session_counts_for_itself(database: Database) -> None:
         assert events.last_id(connection, one) == 3
 
 
+def test_what_is_undone_was_never_told(database: Database, published: list[StoredEvent]) -> None:
+    _, key = new_session(database)
+    with database.write() as transaction:
+        events.append(transaction, key, EventName.ON_QUEUE, Backend(generation=1), NOW)
+        for number in (2, 3):
+            undo = transaction.savepoint()
+            events.append(transaction, key, EventName.ON_QUEUE, Backend(generation=number), NOW)
+            if number == 2:
+                undo()
+    assert [json.loads(event.data)["generation"] for event in published] == [1, 3]
+    with database.read() as connection:
+        assert events.since(connection, key, 0) == published
+    assert [event.id for event in published] == [1, 2], "without a gap"
+
+
 def test_a_session_without_events(database: Database) -> None:
     _, key = new_session(database)
     assert ids_since(database, key, 0) == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from ligan.problem import Problem
+from ligan.web.client import Begun
 from ligan.web.serving import Server
 from ligan.wire.image import ImageRef, Origin
 from ligan.wire.job import ReportedResult
 from ligan.wire.task import TaskState
-from master_daemon.state import reports, tasks
+from master_daemon.state import attempts, events, placing, reports, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor import delivery as delivering
@@ -60,10 +63,10 @@ def job(database: Database, delivery: Delivery, backend: Backend, server: Server
 def storing(database: Database, delivery: Delivery, job: Job, *refs: ImageRef) -> Iterator[tuple[Early, str]]:
     """A task's transaction up to its commit, its order sent if it can be."""
     with Early(delivery) as early, database.write() as transaction:
-        task_id = tasks.add(transaction, job.seat, NOOP, {}, list(refs), NOW)
-        early.send(delivery.assign(transaction, NOW, job.seat))
-        early.hear(transaction)
-        yield early, task_id
+        only = not tasks.open_count(transaction.connection, job.seat)
+        new = tasks.draft(job.seat, NOOP, {}, list(refs), NOW)
+        early.take(transaction, new, only)
+        yield early, new.task_id
 
 
 def finish(database: Database, job: Job, task_id: str) -> None:
@@ -114,6 +117,7 @@ def test_the_end_of_a_light_task_is_stored_with_its_beginning(
     with storing(database, delivery, job) as (early, task_id):
         assert (backend.taken[-1], told) == (task_id, [])
     assert (told, state_of(database, job, task_id)) == (["on-result"], TaskState.DONE)
+    assert outcomes(database, task_id) == [(1, job.nonce, "done")]
     early.finish()
     assert (told, backend.taken[-1]) == (["on-result"], task_id), "once"
     assert unsent(database, delivery, job) == 0
@@ -140,12 +144,107 @@ def test_a_backend_that_is_slow_or_busy_once_is_not_waited_for_the_next_time(
     backend.done = slow
     if slow:
         backend.open.clear()
+    told = last_event(database, job)
     with storing(database, delivery, job) as (early, task_id):
         assert not delivery._light
     assert state_of(database, job, task_id) is TaskState.QUEUED
+    assert (outcomes(database, task_id), last_event(database, job)) == ([(1, job.nonce, None)], told), "no trace of it"
     backend.open.set()
     early.finish()
     assert state_of(database, job, task_id) is (TaskState.DONE if slow else TaskState.QUEUED)
+    if not slow:
+        finish(database, job, task_id)
+    assert last_event(database, job) == told + 1
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "full"])
+def test_a_light_task_that_its_backend_does_not_take_is_stored_as_placed_and_sent_again(
+    gone: bool, database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn_light(database, delivery, backend, job)
+    monkeypatch.setattr(delivering, "_MOMENT", 20)
+    silent: list[Any] = []
+    delivery.on_silence = lambda: silent.append(1)
+    if gone:
+        monkeypatch.setattr(Begun, "end", ended)
+    else:
+        backend.full = True
+    with storing(database, delivery, job) as (early, task_id):
+        pass
+    assert (state_of(database, job, task_id), outcomes(database, task_id)) == (
+        TaskState.QUEUED,
+        [(1, job.nonce, None)],
+    )
+    early.finish()
+    assert silent
+    assert unsent(database, delivery, job) == 1
+    with database.write() as transaction:
+        placing.lose(transaction, job.nonce, Problem("backend-lost", "It ended.").document, True, NOW)
+    with pytest.raises(Problem, match="stale-report"):
+        finish(database, job, task_id)
+
+
+def ended(call: Begun, *_: object) -> None:
+    """The backend ends before it answers."""
+    call.abandon()
+    raise Problem("unreachable", "It is gone.")
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_who_cancels_between_order_and_commit_waits_for_the_commit(
+    light: bool, database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if light:
+        learn_light(database, delivery, backend, job)
+        monkeypatch.setattr(delivering, "_MOMENT", 20)
+    asked = threading.Event()
+    with ThreadPoolExecutor(1) as page:
+        with storing(database, delivery, job) as (early, task_id):
+            cancelling = page.submit(cancel, delivery, job, task_id, asked)
+            assert asked.wait(20)
+            wait_until(lambda: backend.taken[-1:] == [task_id], "the order")
+            assert not cancelling.done()
+        cancelling.result(20)
+    early.finish()
+    assert state_of(database, job, task_id) is (TaskState.DONE if light else TaskState.CANCELLED)
+    assert outcomes(database, task_id) == [(1, job.nonce, "done" if light else "cancelled")]
+    if not light:
+        with pytest.raises(Problem, match="stale-report"):
+            finish(database, job, task_id)
+
+
+def test_two_sessions_at_once_get_a_result_each(
+    database: Database, delivery: Delivery, backend: Backend, job: Job, server: Server
+) -> None:
+    backend.done = True
+    pages = [job, backend_at(database, server)]
+    with ThreadPoolExecutor(2) as threads:
+        made = [list(threads.map(lambda page: submit(database, delivery, page), pages)) for _ in range(10)]
+    for nth, page in enumerate(pages):
+        assert {state_of(database, page, both[nth]) for both in made} == {TaskState.DONE}
+        assert [outcomes(database, both[nth]) for both in made] == [[(1, page.nonce, "done")]] * 10
+
+
+def cancel(delivery: Delivery, job: Job, task_id: str, asked: threading.Event) -> None:
+    asked.set()
+    delivery.cancel(job.seat, task_id)
+
+
+def submit(database: Database, delivery: Delivery, job: Job) -> str:
+    with storing(database, delivery, job) as (early, task_id):
+        pass
+    early.finish()
+    return task_id
+
+
+def outcomes(database: Database, task_id: str) -> list[tuple[int, str, str | None]]:
+    with database.read() as connection:
+        return [(one.attempt, one.nonce, one.outcome) for one in attempts.of(connection, task_id)]
+
+
+def last_event(database: Database, job: Job) -> int:
+    with database.read() as connection:
+        return events.last_id(connection, job.seat)
 
 
 def learn_light(database: Database, delivery: Delivery, backend: Backend, job: Job) -> None:
@@ -183,8 +282,9 @@ with database.read() as connection:
 with suppress(Problem):
     delivery.lines.to(job).get("/nothing", Done)  # a connection, to be kept
 with Early(delivery) as early, database.write() as transaction:
-    print(tasks.add(transaction, job.seat, NOOP, {}, [], NOW))
-    early.send(delivery.assign(transaction, NOW, job.seat))
+    new = tasks.draft(job.seat, NOOP, {}, [], NOW)
+    print(new.task_id)
+    early.take(transaction, new, only=True)
     assert early._sent
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGKILL)
