@@ -24,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from _report import BUILD, Figures, machine, parser_of, show
 
 from backend_container.datasets.shards import FaceShards
 from backend_container.evaluation.kernel_distance import squared_discrepancy
@@ -39,7 +40,6 @@ from backend_container.refine.engine import RefinedEngine
 from backend_container.refine.refinable import Refinable, refinable_of
 from backend_container.refine.refine import METHODS, refine
 from backend_container.refine.target import Target, picture, planes
-from benchmarks._report import BUILD, Figures, machine, parser_of, show
 
 PAD = 0.25
 """Of a photo's side, added all around before a face is looked for: aligned sets are cropped too tightly for it."""

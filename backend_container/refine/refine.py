@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 METHODS: dict[str, MakeMethod] = {"pivotal": Pivotal, "alternation": Alternation}
 SETTLE = 2.0
-"""Steps as long as the last one that are left for the end: the result is rendered once more."""
+"""Steps, as long as the longest of late, that are left for the end: the result is rendered once more."""
+FORGET = 0.9
+"""What counts of the longest step after another one: the first is slow, as everything is new; and a busy machine
+makes one long, and the next short."""
 MOST_NUMBERS = (MAX_BYTES - 256 * 1024) // 2
 """16 bit floats of a delta; the rest is for the latent and the names."""
 
@@ -166,7 +169,7 @@ class _Run:
         while not (kept := self._tell.keep()) and self._now() + SETTLE * took < self._deadline:
             before = self._now()
             self._turn(method)
-            steps, took = steps + 1, self._now() - before
+            steps, took = steps + 1, max(self._now() - before, FORGET * took)
         return self._result(steps, kept)
 
     def _turn(self, method: Method) -> None:

@@ -1,10 +1,13 @@
 """What `refine` promises, over both methods: on an engine without weight, with a clock that the tests hold."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from backend_container.models.engine import ModelError
+from backend_container.refine.pivotal import Pivotal
 from backend_container.refine.refinable import refinable_of
 from backend_container.refine.refine import METHODS, refine
 from backend_container.refine.refined import RefinedWeights
@@ -109,6 +112,34 @@ def test_a_slow_machine_stops_in_time_too():
     now = clock(step=1.0)
     run(deadline=30.0, now=now)
     assert now.time <= 35.0
+
+
+@pytest.mark.parametrize("often", [2, 4, 8])
+def test_a_busy_machine_whose_steps_are_uneven_stops_in_time_too(often):
+    """One step of 2 s among short ones: that the last was short does not tell how long the next one takes."""
+    now = clock(step=0.0)
+    lengths = itertools.cycle([*[0.1] * (often - 1), 2.0])
+
+    class Uneven(Pivotal):
+        def step(self):
+            super().step()
+            now.time += next(lengths)
+
+    run(Uneven, deadline=61.0, now=now)
+    assert 56.0 < now.time <= 61.0 + 0.1 * often
+
+
+def test_one_long_step_is_forgotten():
+    now = clock(step=0.0)
+    lengths = itertools.chain([10.0], itertools.repeat(0.1))
+
+    class Hiccup(Pivotal):
+        def step(self):
+            super().step()
+            now.time += next(lengths)
+
+    run(Hiccup, deadline=60.0, now=now)
+    assert 59.0 < now.time <= 60.0
 
 
 def test_stop_and_keep():
