@@ -15,7 +15,7 @@ import numpy as np
 
 from backend_container.faces import foreground
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo
-from backend_container.models.page_growth import read_growth
+from backend_container.models.page_growth import read_table
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth
 from backend_container.phases import Phases
 from backend_container.refiner import Refiner
@@ -94,7 +94,9 @@ def _load_networks(bootstrap: Bootstrap, phases: Phases) -> Models:
     engine = load_engine(bootstrap.engine, weights, _device(bootstrap.device, torch.cuda.is_available))
     sha256 = fingerprint(weights)
     refiner = NetworkRefiner(engine, sha256)
-    return Models(engine, FaceDetector(), sha256, read_growth(weights, sha256), load_screen(), refiner)
+    table = read_table(weights, sha256)
+    growth, screen = (table.growth, load_screen(table.double_below)) if table else (DEFAULT_GROWTH, load_screen())
+    return Models(engine, FaceDetector(), sha256, growth, screen, refiner)
 
 
 _LOADERS: dict[str, Callable[[Bootstrap, Phases], Models]] = {FAKE: _load_fake}

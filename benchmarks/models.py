@@ -1,6 +1,6 @@
 """The models in figures, on this CPU and on a GPU where there is one, each beside its floor or a peer in the same run.
 
-- page: 16 faces like a photo seen for the first time, detection and encoding included (goal: p95 of 1 s or less);
+- page: 16 faces like a photo seen for the first time, with detection, encoding and screen (goal: p95 of 1 s or less);
 - generator: a stylegan2 image as the engine makes it, beside the network as it is trained and its bare convolutions
   (goal: 1.3 times those);
 - training: steps of generator and discriminator, all regularisers included, in 32 bits and in mixed precision;
@@ -16,6 +16,7 @@ import statistics
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from _device import CPU, GPU, Device
@@ -36,6 +37,7 @@ from backend_container.models.stylegan2.config import WIDTHS, NetworkConfig
 from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.generator import Generator
 from backend_container.refine.refinable import refinable_of
+from backend_container.screening.face_screen import load_screen
 
 PAGE = 16
 NO_GPU = "skipped: torch sees no GPU here"
@@ -105,13 +107,15 @@ def refinement(goal: float, limit_s: float, device: Device) -> Figures:
 
 
 def page(count: int, device: Device) -> Figures:
-    """Detection, encoding and 16 neighbours by the packaged appearance engine, page after page, in milliseconds."""
-    engine, detector = load_engine("appearance", device=device.name), FaceDetector()
+    """Detection, encoding, 16 neighbours by the packaged appearance engine and the screen, page after page, in ms."""
+    engine, detector, screen = load_engine("appearance", device=device.name), FaceDetector(), load_screen()
     photo = skimage.data.astronaut()
 
     def one(number: int) -> None:
         face = foreground(detector.find(photo))[0]
-        engine.synthesize(neighbours(engine.space, engine.encode(photo, face), number, PAGE, seed=number))
+        fillers = engine.synthesize(neighbours(engine.space, engine.encode(photo, face), number, PAGE, seed=number))
+        if screen is not None:
+            screen.look(np.concatenate([fillers, engine.frame(photo, face)[np.newaxis]]))
 
     one(1)
     return summary([device.timed(lambda number=number: one(number)) for number in range(1, count + 1)])

@@ -1,6 +1,6 @@
-"""Radii of pages, measured offline so that identities move away from the suspect's page by page: pages.json.
+"""What was measured of an engine's pages: radii at which identities move away page by page, and how near a double is.
 
-It lies beside the weights and names those that it was measured with. NumPy only.
+pages.json lies beside the weights and names those that it was measured with. NumPy only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth
+from backend_container.models.sampling import Growth
 
 log = logging.getLogger(__name__)
 FILE = "pages.json"
@@ -40,22 +40,31 @@ class PageTable(BaseModel):
     """Mean identity distance between suspect and filler on each page."""
     rises: tuple[float, ...]
     """Of each page but the first, the share of suspects whose mean distance is greater than on the page before."""
+    double_below: float = Field(gt=0, allow_inf_nan=False)
+    """Identity distance below which two faces are doubles (`page_calibration.double_below`)."""
+    doubles: tuple[float, ...]
+    """Of each page, the share of its fillers that are doubles of the suspect."""
+
+    @property
+    def growth(self) -> Growth:
+        """Raises ValueError when radii shrink or are not finite."""
+        return Growth(measured=self.radii)
 
 
-def read_growth(folder: Path, fingerprint: str) -> Growth:
-    """That of a folder of weights; the general one where none was measured with these very weights."""
+def read_table(folder: Path, fingerprint: str) -> PageTable | None:
+    """That of a folder of weights; None where none was measured with these very weights."""
     try:
         table = PageTable.model_validate_json((folder / FILE).read_bytes())
-        measured = Growth(measured=table.radii)
+        _ = table.growth
     except FileNotFoundError:
-        return DEFAULT_GROWTH
+        return None
     except (OSError, ValidationError, ValueError) as error:
         log.warning("%s is passed over, it is not one: %s", folder / FILE, str(error).splitlines()[0])
-        return DEFAULT_GROWTH
+        return None
     if table.weights != fingerprint:
         log.warning("%s is passed over: it was measured with other weights", folder / FILE)
-        return DEFAULT_GROWTH
-    return measured
+        return None
+    return table
 
 
 def equal_steps(

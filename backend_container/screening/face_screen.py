@@ -22,13 +22,13 @@ FACE = (0.16, 0.16, 0.84, 0.88)
 class FaceScreen:
     """A `Screen`. Its networks take some 0.2 s of one core for a page of 16."""
 
-    def __init__(self, identity: IdentityEmbedding, age_gender: AgeGender, mesh: FaceMesh) -> None:
+    def __init__(
+        self, identity: IdentityEmbedding, age_gender: AgeGender, mesh: FaceMesh, double_below: float | None = None
+    ) -> None:
+        """`double_below`: as measured of the engine; without it, what the embedding takes for the same person."""
         self._identity, self._age_gender, self._mesh = identity, age_gender, mesh
+        self.double_below = identity.same_person_below if double_below is None else double_below
         self._known: Recent[Looks] = Recent()
-
-    @property
-    def same_person_below(self) -> float:
-        return self._identity.same_person_below
 
     def look(self, frames: Photos) -> Looks:
         """At aligned faces of any size."""
@@ -43,10 +43,11 @@ class FaceScreen:
         self._known.forget(names)
 
 
-def load_screen(device: str = "cpu") -> Screen | None:
-    """None, and a line in the log, where a model part is not installed: pages are then made without flags."""
+def load_screen(double_below: float | None = None, device: str = "cpu") -> Screen | None:
+    """A `FaceScreen`; `double_below` is its engine's. None, and a line in the log, where a model part is
+    not installed: pages are then made without flags."""
     try:
-        return FaceScreen(load_identity(device), AgeGender(), FaceMesh())
+        return FaceScreen(load_identity(device), AgeGender(), FaceMesh(), double_below)
     except ModelError as error:
         log.warning("Fillers are not screened: %s", error.detail)
         return None

@@ -17,7 +17,7 @@ LEVELS = 64.0
 class FakeScreen:
     """A `Screen`: everybody is 30 years old, and as much a man as a woman."""
 
-    same_person_below = 0.1
+    double_below = 0.1
 
     def __init__(self) -> None:
         self._known: Recent[Looks] = Recent()

@@ -32,8 +32,8 @@ class Screen(Protocol):
     """Looks at faces; from the model thread alone."""
 
     @property
-    def same_person_below(self) -> float:
-        """Two identities nearer than this are taken for one person."""
+    def double_below(self) -> float:
+        """Two faces whose identities are nearer than this are doubles."""
         ...
 
     def look(self, frames: Photos) -> Looks:

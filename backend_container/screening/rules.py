@@ -25,7 +25,7 @@ space. Of the faces that an engine draws none is there: with D directions it is 
 
 
 def flags(
-    fillers: Looks, coordinates: NDArray[np.float32], same_person_below: float, suspect: Looks | None = None
+    fillers: Looks, coordinates: NDArray[np.float32], double_below: float, suspect: Looks | None = None
 ) -> list[tuple[Flag, ...]]:
     """Of each filler its flags, in the order of `Flag`. `coordinates`, shape (n, D), are those of `Engine.space`.
 
@@ -33,14 +33,14 @@ def flags(
     its likeness to another, is judged.
     """
     found = {Flag.UNCLEAR_FACE: ~fillers.clear, Flag.UNUSUAL_FACE: _unusual(coordinates)}
-    found[Flag.DOUBLE_OF_FILLER] = _doubles(fillers, same_person_below)
+    found[Flag.DOUBLE_OF_FILLER] = _doubles(fillers, double_below)
     if suspect is not None:
-        found |= dict(_unlike(fillers, suspect, same_person_below))
+        found |= dict(_unlike(fillers, suspect, double_below))
     return [tuple(flag for flag in Flag if flag in found and found[flag][n]) for n in range(len(fillers.ages))]
 
 
-def _unlike(fillers: Looks, suspect: Looks, same_person_below: float) -> Iterator[tuple[Flag, NDArray[np.bool_]]]:
-    yield Flag.DOUBLE_OF_SUSPECT, distances(fillers.identities, suspect.identities)[:, 0] < same_person_below
+def _unlike(fillers: Looks, suspect: Looks, double_below: float) -> Iterator[tuple[Flag, NDArray[np.bool_]]]:
+    yield Flag.DOUBLE_OF_SUSPECT, distances(fillers.identities, suspect.identities)[:, 0] < double_below
     yield Flag.OTHER_AGE, np.abs(fillers.ages - suspect.ages) > LARGEST_AGE_GAP
     yield (
         Flag.OTHER_GENDER,
@@ -53,9 +53,9 @@ def _told(male: NDArray[np.float32]) -> NDArray[np.int8]:
     return ((male >= CERTAIN).astype(np.int8) - (male <= 1 - CERTAIN)).astype(np.int8)
 
 
-def _doubles(fillers: Looks, same_person_below: float) -> NDArray[np.bool_]:
+def _doubles(fillers: Looks, double_below: float) -> NDArray[np.bool_]:
     """Whether an earlier filler is alike, shape (n,)."""
-    near = distances(fillers.identities, fillers.identities) < same_person_below
+    near = distances(fillers.identities, fillers.identities) < double_below
     return np.asarray(np.tril(near, -1).any(axis=1))
 
 

@@ -1,9 +1,9 @@
 """Train the finisher: `python -m backend_container.training.finisher --data DIR --out DIR`, after the appearance model.
 
 It learns from pairs and from renders of nobody (`appearance_pairs`). Loss of a pair: L1, distance of features of an
-ImageNet network, and a patch discriminator (Isola et al., "Image-to-Image Translation with Conditional Adversarial
-Networks", CVPR 2017; hinge form of Miyato et al., "Spectral Normalization for GANs", ICLR 2018). A render of nobody has
-no photo to be compared with: it must fool the same discriminator, and keep its face.
+ImageNet network, and a judge that tells it from a photo (`finisher_judges`). A render of nobody has no photo to be
+compared with: it must fool the same judge, and keep its face. What it keeps is judged blurred, as a render is smoother
+than any photo: a finisher that keeps each pixel may not make it sharp.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch import Tensor
 
 from backend_container.models.appearance import mesh, weights
 from backend_container.models.appearance.finisher import WIDTHS, Finisher, fixed_noise
@@ -30,6 +28,7 @@ from backend_container.models.weight_storage import unpacked
 from backend_container.training.appearance import Recipe, fit, warped
 from backend_container.training.appearance_faces import REAL, SYNTHETIC, read_faces
 from backend_container.training.appearance_pairs import Pairs, fit_folds, learnt_detail, left_out_pairs, nobody
+from backend_container.training.finisher_judges import MapJudge, believed, told_apart
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +39,8 @@ NOBODIES = 3000
 """Renders of nobody, drawn once."""
 FAR = 0.1
 """How much a render of nobody shall keep of what lies far from its face."""
+BLUR = 4
+"""Side, in pixels, of the squares whose means say what a render of nobody keeps."""
 WITHOUT, WITH = 0.3, 0.7
 """A pair's render has no details below the first and all of them above the second quantile; in between some."""
 
@@ -48,14 +49,19 @@ WITHOUT, WITH = 0.3, 0.7
 class Plan:
     images: int = 20_000
     """Training images in all, renders of nobody not counted."""
-    batch: int = 6
+    batch: int = 4
     nobodies: int = 4
     """Renders of nobody beside each batch of pairs."""
     rate: float = 4e-4
+    judge_rate: float = 8e-4
+    """Greater, as it starts from nothing (Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017)."""
     pixels: float = 2.0
     features: float = 2.0
-    adversary: float = 0.3
-    kept: float = 1.0
+    maps: tuple[int, ...] = (16, 24, 40, 112)
+    """Channels of the feature maps that the judge sees: those of `lite0_features`."""
+    judge: float = 0.3
+    """Weight of fooling the judge: its gradient is then as large as that of the features."""
+    kept: float = 10.0
     """Weight of how much a render of nobody changes in its face."""
     ema: float = 0.99
     seed: int = 0
@@ -73,38 +79,22 @@ class Lessons:
     """How much each pixel says about the face, shape (1, 1, h, w)."""
 
 
-class Discriminator(nn.Module):
-    """PatchGAN: photos to a map of scores, one for each patch of 94 pixels: as wide as a head of hair."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = (3, 32, 64, 128, 128)
-        steps = [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)]
-        self.steps = nn.ModuleList(spectral_norm(step) for step in steps)
-        self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
-
-    def forward(self, photos: Tensor) -> Tensor:
-        x = 2 * photos - 1
-        for step in self.steps:
-            x = F.leaky_relu(step(x), 0.2)
-        return self.score(x)  # type: ignore[no-any-return]
-
-
 class Trainer:
-    """Everything that a checkpoint holds: both networks, the running average, both optimisers, the images seen."""
+    """Everything that a checkpoint holds: the networks, the running average, both optimisers, the images seen."""
 
     def __init__(self, plan: Plan, widths: tuple[int, ...] = WIDTHS, start: Path | None = None) -> None:
         """`start`: a file of weights whose finisher has the same widths."""
         torch.manual_seed(plan.seed)
         self.plan = plan
-        self.finisher, self.average, self.discriminator = Finisher(widths), Finisher(widths), Discriminator()
+        self.finisher, self.average = Finisher(widths), Finisher(widths)
+        self.judge = MapJudge(plan.maps)
         if start is not None:
             state = {name: torch.from_numpy(tensor) for name, tensor in unpacked(load_file(start)).items()}
             self.finisher.load_state_dict(state)
         self.average.load_state_dict(self.finisher.state_dict())
         self.optimisers = [
-            torch.optim.Adam(network.parameters(), lr=plan.rate, betas=(0.5, 0.99))
-            for network in (self.finisher, self.discriminator)
+            torch.optim.Adam(self.finisher.parameters(), lr=plan.rate, betas=(0.5, 0.99)),
+            torch.optim.Adam(self.judge.parameters(), lr=plan.judge_rate, betas=(0.5, 0.99)),
         ]
         self.seen = 0
 
@@ -117,28 +107,30 @@ class Trainer:
         given = torch.cat([renders, nobody])
         noise = torch.randn(len(given), 1, *given.shape[2:], generator=generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.mixed):
-            finished = self.finisher(given, noise).float()
-            losses = {"adversary": self._judge(photos, finished.detach())}
-            losses |= self._improve(given, photos, finished, features, lessons.face)
+            losses = self._learn(given, photos, self.finisher(given, noise).float(), features, lessons.face)
         self._follow()
         self.seen += len(photos)
         return losses
 
-    def _judge(self, photos: Tensor, finished: Tensor) -> float:
-        real, false = self.discriminator(photos), self.discriminator(finished)
-        return self._descend(1, F.relu(1 - real.float()).mean() + F.relu(1 + false.float()).mean())
-
-    def _improve(
+    def _learn(
         self, given: Tensor, photos: Tensor, finished: Tensor, features: Features, face: Tensor
     ) -> dict[str, float]:
+        """The judge first, then the finisher by what it has learnt; maps are computed once for both."""
         plan, count = self.plan, len(photos)
+        with torch.no_grad():
+            wanted = [found.float() for found in features(photos)]
+        found = [one.float() for one in features(finished)]
+        told = self._teach_judge(wanted, [one.detach() for one in found])
         pixels = F.l1_loss(finished[:count], photos)
-        depths = feature_distance(features, finished[:count], photos)
-        fooled = -self.discriminator(finished).float().mean()
-        kept = ((finished[count:] - given[count:]).abs() * face).mean() if len(given) > count else torch.zeros(())
-        loss = plan.pixels * pixels + plan.features * depths + plan.adversary * fooled + plan.kept * kept
-        self._descend(0, loss)
-        return {"l1": pixels.item(), "features": depths.item(), "kept": kept.item()}
+        depths = relative_distance([one[:count] for one in found], wanted)
+        fooled = believed(self.judge(found))
+        kept = kept_loss(given[count:], finished[count:], face)
+        self._descend(0, plan.pixels * pixels + plan.features * depths + plan.judge * fooled + plan.kept * kept)
+        return {"judge": told, "l1": pixels.item(), "features": depths.item(), "kept": kept.item()}
+
+    def _teach_judge(self, photos: list[Tensor], finished: list[Tensor]) -> float:
+        self.judge.observe(photos)
+        return self._descend(1, told_apart(self.judge(photos), self.judge(finished)))
 
     def _descend(self, which: int, loss: Tensor) -> float:
         self.optimisers[which].zero_grad()
@@ -151,9 +143,13 @@ class Trainer:
         for slow, fast in zip(self.average.parameters(), self.finisher.parameters(), strict=True):
             slow.lerp_(fast, 1 - self.plan.ema)
 
+    @property
+    def _networks(self) -> tuple[torch.nn.Module, ...]:
+        return self.finisher, self.average, self.judge
+
     def save(self, path: Path) -> None:
         draft = path.with_suffix(".draft")
-        networks = [network.state_dict() for network in (self.finisher, self.average, self.discriminator)]
+        networks = [network.state_dict() for network in self._networks]
         optimisers = [optimiser.state_dict() for optimiser in self.optimisers]
         torch.save({"networks": networks, "optimisers": optimisers, "seen": self.seen}, draft)
         draft.replace(path)
@@ -163,19 +159,28 @@ class Trainer:
         if not path.exists():
             return
         stored = torch.load(path, weights_only=True)
-        for network, state in zip((self.finisher, self.average, self.discriminator), stored["networks"], strict=True):
+        for network, state in zip(self._networks, stored["networks"], strict=True):
             network.load_state_dict(state)
         for optimiser, state in zip(self.optimisers, stored["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self.seen = int(stored["seen"])
 
 
-def feature_distance(features: Features, one: Tensor, other: Tensor) -> Tensor:
-    """Relative L1 distance of feature maps, averaged over depths; `other` is the reference and gets no gradient."""
-    with torch.no_grad():
-        wanted = features(other)
-    pairs = zip(features(one), wanted, strict=True)
+def relative_distance(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """L1 distance of feature maps in units of the wanted ones' mean size, averaged over depths."""
+    pairs = zip(found, wanted, strict=True)
     return torch.stack([(a - b).abs().mean() / b.abs().mean().clamp_min(1e-6) for a, b in pairs]).mean()
+
+
+def kept_loss(given: Tensor, finished: Tensor, face: Tensor) -> Tensor:
+    """How much the faces of renders (n, 3, h, w) change when both are blurred, 0 to 1; 0 without any.
+
+    `face`: how much each pixel counts, shape (1, 1, h, w).
+    """
+    if not len(given):
+        return torch.zeros(())
+    changed = F.avg_pool2d(finished - given, BLUR).abs()
+    return (changed * F.avg_pool2d(face, BLUR)).mean()
 
 
 def lite0_features() -> Features:

@@ -1,12 +1,15 @@
 """Measure the pages of an engine: `python -m backend_container.training.page_calibration --photos SHARDS`.
 
-Writes pages.json beside the weights. To be run again whenever the weights change; takes some minutes on two cores.
+Writes pages.json beside the weights. To be run again whenever the weights change; takes some minutes on two cores, says
+how far it is, and goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +24,28 @@ from backend_container.models.identity import IdentityEmbedding, distances, load
 from backend_container.models.loader import WEIGHTS, load_engine
 from backend_container.models.page_growth import FILE, PageTable, equal_steps
 from backend_container.models.sampling import Growth, neighbours
+from backend_container.training.measured_notes import Notes, Numbers
 
 log = logging.getLogger(__name__)
-RADII = (0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.7, 2.0)
-"""At which the curve is measured, in the unit of `Growth`."""
-FACES = 8
-"""Fillers of each suspect at each radius."""
+RADII = (0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.7, 2.0)
+"""At which the curve is measured, in the unit of `Growth`, from its first page on: nearer, fillers are each other's
+doubles."""
+ON_CURVE, ON_PAGE = 4, 16
+"""Fillers of each suspect at each radius, and on each of the pages that follow from the curve."""
+AS_NEAR = 0.5
+"""Share of suspects to whose photo their own reconstruction is nearer than `double_below`."""
+TWO_PHOTOS = 0.53
+"""In units of what counts as the same person: 9 of 10 pairs of photos of one person, one of them smiling, lie nearer
+(Face Research Lab London Set, 78 people, dlib: 0.315 of 0.6). A double is at least as near, however good the engine."""
 SEED = 1
+NOTES = "pages.part"
+"""Beside pages.json, while it is being measured."""
 MARGIN = 0.1
 """Of an aligned face, the share of its side around the box in which it is looked for."""
+
+
+Page = tuple[Growth, int]
+"""How pages grow, and the number of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,33 +67,74 @@ def suspects_of(engine: Engine, identity: IdentityEmbedding, photos: Photos) -> 
     return [Suspect(latent, own) for latent, own in zip(latents.values(), identities, strict=True)]
 
 
-def measure(
-    engine: Engine, identity: IdentityEmbedding, suspects: Sequence[Suspect], growths: Sequence[tuple[Growth, int]]
-) -> NDArray[np.float32]:
-    """Mean distance of each suspect to the fillers on each of some pages, shape (suspects, pages).
+@dataclass(frozen=True, eq=False)
+class Ruler:
+    """Measures an engine's fillers of some suspects."""
 
-    `growths` has of each page how pages grow, and its number.
-    """
-    return np.array([[_mean(engine, identity, one, *page) for page in growths] for one in suspects], np.float32)
+    engine: Engine
+    identity: IdentityEmbedding
+    suspects: Sequence[Suspect]
+    notes: Notes | None = None
+
+    def double_below(self) -> float:
+        """The distance below which a filler is as good a picture of the suspect as the engine can make of anybody.
+
+        It is that between a photo and its own reconstruction which half of the suspects stay below (`AS_NEAR`), no less
+        than that of two photos of one person, and no more than what the embedding takes for the same person.
+        """
+        embedded = self.identity.embed(self.engine.synthesize(np.stack([one.latent for one in self.suspects])))
+        own = np.linalg.norm(embedded - np.stack([one.identity for one in self.suspects]), axis=1)
+        most = self.identity.same_person_below
+        return float(np.clip(np.quantile(own, AS_NEAR), TWO_PHOTOS * most, most))
+
+    def distances(self, name: str, pages: Sequence[Page], fillers: int) -> NDArray[np.float32]:
+        """Of each suspect to the fillers on some pages, shape (suspects, pages, fillers); a line in the log for each.
+
+        What was noted before under this name is not measured again.
+        """
+        found, began = [], time.monotonic()
+        for number, suspect in enumerate(self.suspects, start=1):
+            found.append(self._noted(f"{name} {number}", suspect, pages, fillers))
+            left = (time.monotonic() - began) / number * (len(self.suspects) - number)
+            log.info("%s: suspect %d of %d, %.0f s left", name, number, len(self.suspects), left)
+        return np.array(found, np.float32)
+
+    def _noted(self, name: str, suspect: Suspect, pages: Sequence[Page], fillers: int) -> Numbers:
+        def measure() -> Numbers:
+            return [self._on_page(suspect, *page, fillers) for page in pages]
+
+        return self.notes.get(name, measure) if self.notes else measure()
+
+    def _on_page(self, suspect: Suspect, growth: Growth, page: int, count: int) -> list[float]:
+        fillers = neighbours(self.engine.space, suspect.latent, page, count, SEED, growth)
+        embedded = self.identity.embed(self.engine.synthesize(fillers))
+        return [float(distance) for distance in distances(suspect.identity[np.newaxis], embedded)[0]]
 
 
-def calibrate(engine: Engine, identity: IdentityEmbedding, photos: Photos, weights: str) -> PageTable:
+def calibrate(
+    engine: Engine, identity: IdentityEmbedding, photos: Photos, weights: str, notes: Notes | None = None
+) -> PageTable:
     """The table of an engine: a curve over RADII, equal steps on it, and these measured as the pages that they are.
 
     On the curve each suspect has the same directions at all radii, so that the radius alone makes the difference.
+    Page 1 lies where fillers are doubles on average, or as near as the engine's fillers come.
     """
-    suspects = suspects_of(engine, identity, photos)
-    curve = measure(engine, identity, suspects, [(Growth(measured=(radius,)), 1) for radius in RADII])
-    log.info("curve %s", dict(zip(RADII, _rounded(curve.mean(0)), strict=True)))
-    growth = Growth(measured=equal_steps(np.array(RADII), curve.mean(0), identity.same_person_below))
-    found = measure(engine, identity, suspects, [(growth, page) for page in range(1, len(growth.measured) + 1)])
+    ruler = Ruler(engine, identity, suspects_of(engine, identity, photos), notes)
+    double = ruler.double_below()
+    curve = ruler.distances("curve", [(Growth(measured=(radius,)), 1) for radius in RADII], ON_CURVE).mean((0, 2))
+    log.info("curve %s, doubles below %.3f", dict(zip(RADII, _rounded(curve), strict=True)), double)
+    growth = Growth(measured=equal_steps(np.array(RADII), curve, double))
+    pages = [(growth, page) for page in range(1, len(growth.measured) + 1)]
+    found = ruler.distances("pages", pages, ON_PAGE)
     return PageTable(
         weights=weights,
         identity=identity.name,
-        suspects=len(suspects),
+        suspects=len(ruler.suspects),
         radii=growth.measured,
-        distances=_rounded(found.mean(0)),
-        rises=_rounded((np.diff(found, axis=1) > 0).mean(0)),
+        distances=_rounded(found.mean((0, 2))),
+        rises=_rounded((np.diff(found.mean(2), axis=1) > 0).mean(0)),
+        double_below=round(double, 3),
+        doubles=_rounded((found < double).mean((0, 2))),
     )
 
 
@@ -89,12 +146,6 @@ def _encoded(engine: Engine, photo: Photo) -> NDArray[np.float32] | None:
         return None
 
 
-def _mean(engine: Engine, identity: IdentityEmbedding, suspect: Suspect, growth: Growth, page: int) -> float:
-    fillers = neighbours(engine.space, suspect.latent, page, FACES, SEED, growth)
-    embedded = identity.embed(engine.synthesize(fillers))
-    return float(distances(suspect.identity[np.newaxis], embedded).mean())
-
-
 def _box(side: int) -> FaceBox:
     return FaceBox(
         round(MARGIN * side), round(MARGIN * side), round((1 - MARGIN) * side), round((1 - MARGIN) * side), 1.0
@@ -103,6 +154,11 @@ def _box(side: int) -> FaceBox:
 
 def _rounded(values: NDArray[np.floating]) -> tuple[float, ...]:
     return tuple(round(float(value), 3) for value in values)
+
+
+def _measurement(photos: Photos, weights: str) -> str:
+    how = repr((weights, RADII, ON_CURVE, ON_PAGE, SEED, MARGIN)).encode()
+    return hashlib.sha256(how + photos.tobytes()).hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -118,9 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shards = FaceShards.open(options.photos)
     rows = np.linspace(0, len(shards) - 1, min(options.suspects, len(shards))).astype(np.int64)
     engine = load_engine(options.engine, folder, "cpu")
-    table = calibrate(engine, load_identity(), shards.photos(rows), fingerprint(folder))
+    photos, weights = shards.photos(rows), fingerprint(folder)
+    notes = Notes(folder / NOTES, _measurement(photos, weights))
+    table = calibrate(engine, load_identity(), photos, weights, notes)
     log.info("%s", table.model_dump_json(indent=1))
     (folder / FILE).write_text(table.model_dump_json(indent=1) + "\n")
+    notes.close()
 
 
 if __name__ == "__main__":

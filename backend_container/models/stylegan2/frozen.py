@@ -1,7 +1,8 @@
 """The synthesis network as an engine runs it: one image at a time, of weights that do not change. Same images, sooner.
 
 What depends on the weights alone is computed once: what demodulation sums up, and bias, noise and the activation's gain
-as one addition. Feature maps lie channels last. A style scales the weights or the feature maps, whichever are fewer.
+as one addition. Feature maps and weights lie channels last. A style scales the weights or the feature maps, whichever
+are fewer.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ class FrozenConv:
         conv = layer.conv
         self._styles = Styles.of(conv)
         self._up = conv.up
-        self._weight = (conv.weight * conv.scale).contiguous(memory_format=torch.channels_last)
-        self._squares = self._weight.square().sum((2, 3))
+        weight = conv.weight * conv.scale
+        self._squares = weight.square().sum((2, 3))
+        self._weight = (weight.transpose(0, 1) if self._up else weight).contiguous(memory_format=torch.channels_last)
         noise = layer.constant_noise * layer.noise_strength
         added = (noise + layer.bias[:, None, None])[None] * GAIN
         self._added = added.contiguous(memory_format=torch.channels_last)
@@ -59,15 +61,17 @@ class FrozenConv:
         styles = self._styles(w)
         scales = (self._squares @ styles.square() + EPSILON).rsqrt() * GAIN
         if self._by_weight:
-            weight = self._weight * styles[None, :, None, None] * scales[:, None, None, None]
+            first, second = (styles, scales) if self._up else (scales, styles)
+            weight = self._weight * (first[:, None] * second)[:, :, None, None]
             return F.leaky_relu_(self._convolved(x, weight).add_(self._added), 0.2)
         x = self._convolved(x * styles[:, None, None], self._weight)
         return F.leaky_relu_(torch.addcmul(self._added, x, scales[:, None, None]), 0.2)
 
     def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+        """`weight` is (outputs, inputs, 3, 3), and (inputs, outputs, 3, 3) where the convolution doubles."""
         if not self._up:
             return F.conv2d(x, weight, padding=1)
-        doubled = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        doubled = F.conv_transpose2d(x, weight, stride=2)
         return F.conv2d(doubled, self._kernel, padding=1, groups=len(self._kernel))
 
 
@@ -89,7 +93,11 @@ class FrozenBlock:
     def __init__(self, block: Block) -> None:
         self.convs = [FrozenConv(conv) for conv in block.convs if isinstance(conv, StyledConv2d)]
         self.to_rgb = FrozenRGB(block.to_rgb)
-        self.upsample = block.upsample
+
+
+def twice(rgb: Tensor) -> Tensor:
+    """`Block.upsample`: (1, 3, h, w) to (1, 3, 2 h, 2 w). It is bilinear, with zeros around the image."""
+    return F.interpolate(F.pad(rgb, (1, 1, 1, 1)), scale_factor=2.0, mode="bilinear")[:, :, 2:-2, 2:-2]
 
 
 class FrozenSynthesis:
@@ -108,5 +116,5 @@ class FrozenSynthesis:
             for conv in block.convs:
                 x = conv(x, latent[place])
                 place += 1
-            rgb = block.upsample(rgb) + block.to_rgb(x, latent[place])
+            rgb = twice(rgb) + block.to_rgb(x, latent[place])
         return rgb[0]

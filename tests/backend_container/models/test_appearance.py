@@ -375,6 +375,16 @@ def test_a_device_that_torch_lacks_is_refused_with_what_to_do(shipped):
     assert caught.value.slug == "device-missing"
 
 
+def test_a_photo_alone_is_finished_as_among_others():
+    torch.manual_seed(0)
+    finisher, renders, noise = Finisher((4, 6)), torch.rand(3, 3, 32, 32), fixed_noise(32, 32)
+    torch.nn.init.normal_(finisher.leave.weight, std=0.1)
+    among = finisher(renders, noise.expand(3, -1, -1, -1))
+    alone = torch.cat([finisher(render[None], noise) for render in renders])
+    torch.testing.assert_close(alone, among, atol=1e-5, rtol=0)
+    assert (alone - renders).abs().max() > 0.05
+
+
 def test_an_untrained_finisher_passes_renders_through():
     renders = torch.rand(1, 3, 32, 32)
     assert torch.equal(Finisher((4, 6))(renders, fixed_noise(32, 32)), renders)

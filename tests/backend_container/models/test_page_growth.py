@@ -3,10 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from backend_container.models.page_growth import FILE, PageTable, equal_steps, isotonic, read_growth
-from backend_container.models.sampling import DEFAULT_GROWTH
+from backend_container.loading import fingerprint
+from backend_container.models.loader import WEIGHTS
+from backend_container.models.page_growth import FILE, PageTable, equal_steps, isotonic, read_table
 
-TABLE = PageTable(weights="abc", identity="x", suspects=20, radii=(0.1, 0.4), distances=(0.6, 0.7), rises=(0.9,))
+MEASURED = {"distances": (0.6, 0.7), "rises": (0.9,), "double_below": 0.4, "doubles": (0.1, 0.0)}
+TABLE = PageTable(weights="abc", identity="x", suspects=20, radii=(0.1, 0.4), **MEASURED)
 
 
 def test_pages_lie_where_distances_rise_in_equal_steps():
@@ -42,16 +44,25 @@ def test_a_flat_curve_is_refused():
 
 
 def test_a_table_counts_for_the_weights_that_it_was_measured_with(tmp_path, caplog):
-    assert read_growth(tmp_path, "abc") is DEFAULT_GROWTH
+    assert read_table(tmp_path, "abc") is None
     (tmp_path / FILE).write_text(TABLE.model_dump_json())
-    assert read_growth(tmp_path, "abc").measured == (0.1, 0.4)
+    assert read_table(tmp_path, "abc").growth.measured == (0.1, 0.4)
     assert caplog.text == ""
-    assert read_growth(tmp_path, "abd") is DEFAULT_GROWTH
+    assert read_table(tmp_path, "abd") is None
     assert "other weights" in caplog.text
 
 
-@pytest.mark.parametrize("change", [{"radii": []}, {"radii": [2, 1]}, {"format": "x"}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change", [{"radii": []}, {"radii": [2, 1]}, {"format": "x"}, {"more": 1}, {"double_below": 0}]
+)
 def test_a_damaged_table_is_passed_over(change, tmp_path, caplog):
     (tmp_path / FILE).write_text(json.dumps(json.loads(TABLE.model_dump_json()) | change))
-    assert read_growth(tmp_path, "abc") is DEFAULT_GROWTH
+    assert read_table(tmp_path, "abc") is None
     assert "passed over" in caplog.text
+
+
+def test_pages_of_the_packaged_weights_were_measured_with_them_and_rise():
+    table = read_table(WEIGHTS / "appearance", fingerprint(WEIGHTS / "appearance"))
+    assert table is not None
+    assert list(table.distances) == sorted(table.distances)
+    assert table.double_below < table.distances[0]

@@ -20,6 +20,14 @@ def test_without_a_part_there_is_no_screen_and_the_log_says_why(monkeypatch, cap
     assert "no-such-carrier is not installed" in caplog.text
 
 
+@pytest.mark.parametrize(("measured", "counts"), [(0.4, 0.4), (None, 0.6)])
+def test_what_a_double_is_was_measured_with_the_weights_or_is_the_same_person(measured, counts):
+    screen = load_screen(measured)
+    if screen is None:
+        pytest.skip("a model part of the screen is not installed: make setup")
+    assert screen.double_below == counts
+
+
 def test_the_screen_sees_that_noise_is_no_face():
     screen = load_screen()
     if screen is None:

@@ -283,6 +283,11 @@ def simple_features(images):
     return [torch.nn.functional.avg_pool2d(images, 2), torch.nn.functional.avg_pool2d(images, 4)]
 
 
+def as_wide_as_lite0(images):
+    small = torch.nn.functional.avg_pool2d(images[:, :1], 16)
+    return [small.expand(-1, channels, -1, -1) for channels in finisher.Plan.maps]
+
+
 @pytest.fixture(scope="module")
 def lessons():
     """Photos that are their renders but darker: there is something to learn."""
@@ -291,7 +296,7 @@ def lessons():
     return finisher.Lessons(pairs, renders[:3], torch.ones(1, 1, 32, 32))
 
 
-PLAN = finisher.Plan(images=240, batch=4, nobodies=1, rate=4e-3, ema=0.9, mixed=False)
+PLAN = finisher.Plan(images=240, batch=4, nobodies=1, rate=4e-3, maps=(3, 3), ema=0.9, mixed=False)
 
 
 def test_training_brings_renders_closer_to_photos(lessons, tmp_path):
@@ -303,7 +308,7 @@ def test_training_brings_renders_closer_to_photos(lessons, tmp_path):
 
 
 def test_renders_of_nobody_are_kept_as_they_are(lessons, tmp_path):
-    only = replace(PLAN, pixels=0.0, features=0.0, adversary=0.0, kept=0.0)
+    only = replace(PLAN, pixels=0.0, features=0.0, judge=0.0, kept=0.0)
     losses = finisher.Trainer(only, (4, 8)).step(lessons, simple_features)
     assert losses["kept"] == 0  # an untrained finisher changes nothing
     trainer = finisher.Trainer(replace(PLAN, kept=0.0), (4, 8))
@@ -346,8 +351,18 @@ def test_pairs_are_mirrored_both_or_neither(lessons):
 
 def test_the_distance_of_features_is_relative_and_zero_for_the_same_image():
     one, other = torch.full((1, 3, 8, 8), 0.3), torch.full((1, 3, 8, 8), 0.2)
-    assert finisher.feature_distance(simple_features, one, one).item() == 0
-    assert finisher.feature_distance(simple_features, one, other).item() == pytest.approx(0.5, abs=1e-4)
+    assert finisher.relative_distance(simple_features(one), simple_features(one)).item() == 0
+    assert finisher.relative_distance(simple_features(one), simple_features(other)).item() == pytest.approx(
+        0.5, abs=1e-4
+    )
+
+
+def test_grain_within_a_blurred_square_is_no_change_of_the_face():
+    given, face = torch.full((1, 3, 16, 16), 0.5), torch.ones(1, 1, 16, 16)
+    grain = torch.tensor([0.2, -0.2]).repeat(128).view(1, 1, 16, 16)
+    assert finisher.kept_loss(given, given + grain, face).item() == pytest.approx(0, abs=1e-6)
+    assert finisher.kept_loss(given, given + 0.1, face).item() == pytest.approx(0.1)
+    assert finisher.kept_loss(given[:0], given[:0], face).item() == 0
 
 
 def test_training_without_its_own_parts_says_what_to_install(monkeypatch):
@@ -361,7 +376,7 @@ def test_the_command_learns_details_and_a_finisher(on_disk, tmp_path, monkeypatc
     untrained = finisher.Finisher(finisher.WIDTHS)
     nobody = appearance.population(fitted, faces)
     weights.save(out, weights.Weights(fitted.model, nobody, untrained, finisher.WIDTHS))
-    monkeypatch.setattr(finisher, "lite0_features", lambda: simple_features)
+    monkeypatch.setattr(finisher, "lite0_features", lambda: as_wide_as_lite0)
     monkeypatch.setattr(finisher, "NOBODIES", 4)
     arguments = ["--data", str(on_disk), "--sets", "made_up", "--out", str(out), "--checkpoint", str(tmp_path / "c.pt")]
     monkeypatch.setattr(sys, "argv", ["x", *arguments, "--images", "6", "--threads", "1"])
