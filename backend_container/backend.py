@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from backend_container.desk import Desk
 from backend_container.express import Express
 from backend_container.outcome import outcome
-from backend_container.patience import patiently
 from backend_container.phases import Phases
 from backend_container.queue import TaskQueue, Ticket
 from backend_container.reporter import Report, Reporter
@@ -20,6 +19,7 @@ from backend_container.server import application
 from ligan.intervals import LAST_WORDS, STOP_GRACE
 from ligan.job import Home, server_tls
 from ligan.memory import settle, trim
+from ligan.patience import patiently
 from ligan.web.aside import Aside
 from ligan.web.front import Front
 from ligan.wire.event import EventName

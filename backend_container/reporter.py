@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from backend_container.patience import passes, patiently
+from ligan.patience import passes, patiently
 from ligan.problem import Problem
 from ligan.web.client import Client
 from ligan.wire.base import Message

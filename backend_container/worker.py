@@ -13,12 +13,12 @@ from backend_container.faces import box, choose
 from backend_container.latent_cache import LatentCache
 from backend_container.loading import Models
 from backend_container.models.engine import ModelError, Photo
-from backend_container.patience import patiently
 from backend_container.previews import Previews
 from backend_container.progress import Progress, Reading
 from backend_container.queue import Stop, Ticket
 from backend_container.reporter import Report
 from backend_container.tasks.context import Context, Rendered
+from ligan.patience import patiently
 from ligan.problem import CATALOGUE, Problem
 from ligan.wire.event import EventName
 from ligan.wire.image import Face, FaceState, Look

@@ -14,6 +14,7 @@ from ligan.intervals import REQUESTS_GRACE
 from ligan.job import Home, daemon_line
 from ligan.job_server import job_server
 from ligan.memory import give_back_what_is_free, settle
+from ligan.patience import patiently
 from ligan.web.aside import Aside
 from ligan.web.guard import FRONTEND_HEADER
 from ligan.web.serving import Server
@@ -40,10 +41,14 @@ def serve(bootstrap: Bootstrap, listener: socket.socket) -> None:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     settle()
-    home.client.post("/on-ready", Ready(), Done)
+    patiently(lambda: None if ended.is_set() else _tell_ready(home), bootstrap.orphan_lease_s)
     home.beat(Heartbeat, ended.set)
     ended.wait()
     _leave(server)
+
+
+def _tell_ready(home: Home) -> None:
+    home.client.post("/on-ready", Ready(), Done)
 
 
 def _leave(server: Server | Aside) -> None:

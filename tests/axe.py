@@ -7,6 +7,10 @@ from playwright.sync_api import Page
 
 
 def violations(page: Page) -> list[str]:
-    """Each rule that the page breaks, with the first place where it does."""
+    """Each rule that the page breaks, with the first place where it does, once everything has come to rest: colours
+    that fade in are no colours yet.
+    """
+    page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished))")
     told = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in told.response["violations"]]
+    first = [(one["id"], one["nodes"][0]) for one in told.response["violations"]]
+    return [f"{rule}: {node['html'][:200]} {node['failureSummary']}" for rule, node in first]

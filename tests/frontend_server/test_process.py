@@ -13,7 +13,8 @@ from flask import Response, request
 
 from ligan import PROTOCOL
 from ligan.ids import new_id
-from ligan.web.app import reply
+from ligan.problem import Problem
+from ligan.web.app import problem_response, reply
 from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
 from ligan.wire.job import Bootstrap, Done
 from tests.frontend_server.conftest import FRONTEND_ID, SESSION_ID
@@ -30,7 +31,9 @@ BODY = HEAD.encode() + encode(quarters(), "JPEG") + f"\r\n--{BOUNDARY}--\r\n".en
 class Frontend:
     """The process and the port that it told its daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, unheard: int = 0) -> None:
+        """The first `unheard` times that it says it is ready get no answer."""
+        self._unheard = unheard
         self.calls: list[str] = []
         self.port = 0
         app = StubDaemon().app()
@@ -59,6 +62,8 @@ class Frontend:
         if name == "register":
             self.port = request.get_json()["port"]
         self.calls.append(name)
+        if name == "on-ready" and self.calls.count(name) <= self._unheard:
+            return problem_response(Problem("unreachable", "Killed before it answered.").document)
         return reply(Done())
 
     def upload(self) -> http.client.HTTPConnection:
@@ -85,6 +90,13 @@ def frontend() -> Iterator[Frontend]:
     made = Frontend()
     yield made
     made.close()
+
+
+def test_a_daemon_that_is_killed_as_the_frontend_gets_ready_is_told_again() -> None:
+    frontend = Frontend(unheard=2)
+    wait_until(lambda: "heartbeat" in frontend.calls, "the frontend's first heartbeat")
+    assert frontend.calls == ["register", "on-ready", "on-ready", "on-ready", "heartbeat"]
+    frontend.close()
 
 
 def test_an_upload_in_flight_is_finished_before_the_frontend_leaves(frontend: Frontend) -> None:

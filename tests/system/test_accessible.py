@@ -55,8 +55,11 @@ def test_every_tab_empty_at_work_and_with_faces(browser: Browser, system: System
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=READY_MS)
     found["faces"] = violations(page)
     page.get_by_test_id("result-image").first.click()
+    menu = page.get_by_role("menu")
+    expect(menu).to_be_visible()
     found["menu"] = violations(page)
     page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
     for tab in page.get_by_role("tab").all():
         tab.click()
         found[tab.inner_text()] = violations(page)

@@ -1,6 +1,6 @@
 import pytest
 
-from backend_container.patience import LONGEST_PAUSE, patiently
+from ligan.patience import LONGEST_PAUSE, patiently
 from ligan.problem import Problem
 
 
