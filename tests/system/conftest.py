@@ -23,6 +23,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A module's own, with the engine that needs no networks."""
+    folder = tmp_path_factory.mktemp("quick")
+    site = folder / "site.toml"
+    site.write_text('[backend]\nengine = "fake"\n')
+    with ligan_up(folder / "state", "--config", str(site)) as running:
+        yield running
+
+
 @pytest.fixture
 def page(system: System) -> Iterator[Page]:
     """A new person's page without a backend."""

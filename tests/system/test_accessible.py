@@ -10,18 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 from tests.axe import violations
 from tests.system.browser import chromium
 from tests.system.photos import portrait
-from tests.system.running import System, ligan_up
+from tests.system.running import System
 
 READY_MS = 90_000
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("accessible")
-    site = folder / "site.toml"
-    site.write_text('[backend]\nengine = "fake"\n')
-    with ligan_up(folder / "state", "--config", str(site)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +21,9 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def open_page(browser: Browser, system: System, scheme: str, path: str = "") -> Page:
+def open_page(browser: Browser, quick: System, scheme: str, path: str = "") -> Page:
     page = browser.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]
-    page.goto(system.url + path)
+    page.goto(quick.url + path)
     return page
 
 
@@ -47,8 +38,8 @@ def generate(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_tab_empty_at_work_and_with_faces(browser: Browser, system: System, scheme: str) -> None:
-    page = open_page(browser, system, scheme)
+def test_every_tab_empty_at_work_and_with_faces(browser: Browser, quick: System, scheme: str) -> None:
+    page = open_page(browser, quick, scheme)
     found = {"empty": violations(page)}
     send(page)
     generate(page)
@@ -73,10 +64,10 @@ def test_every_tab_empty_at_work_and_with_faces(browser: Browser, system: System
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_operator_page(browser: Browser, system: System, scheme: str) -> None:
-    page = open_page(browser, system, scheme, "operator")
+def test_the_operator_page(browser: Browser, quick: System, scheme: str) -> None:
+    page = open_page(browser, quick, scheme, "operator")
     found = {"locked": violations(page)}
-    page.get_by_label("Operator token").fill((system.state_dir / "operator-token").read_text().strip())
+    page.get_by_label("Operator token").fill((quick.state_dir / "operator-token").read_text().strip())
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_text("READY").first).to_be_visible(timeout=READY_MS)
     found["open"] = violations(page)

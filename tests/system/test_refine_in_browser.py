@@ -10,19 +10,10 @@ from playwright.sync_api import Page, expect
 
 from tests.system.browser import chromium
 from tests.system.photos import portrait
-from tests.system.running import ROOT, System, ligan_up
+from tests.system.running import ROOT, System
 
 READY_MS = 90_000
 ARTIFACTS = ROOT / "tests" / "artifacts"
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("refine")
-    site = folder / "site.toml"
-    site.write_text('[backend]\nengine = "fake"\n')
-    with ligan_up(folder / "state", "--config", str(site)) as running:
-        yield running
 
 
 @pytest.fixture
