@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TELL_PLACES, TICK
+from ligan.intervals import PAUSED_TURN, REMEMBER_SEEN, TICK
 from ligan.problem import Problem
 from ligan.wire.job import Role
 from ligan.wire.notice import Maintenance
@@ -32,17 +32,11 @@ from master_daemon.supervisor.situation import Situation
 from master_daemon.supervisor.submission import Submission
 from master_daemon.supervisor.transitions import Change, Transitions
 from master_daemon.supervisor.views import Views
+from master_daemon.supervisor.waiting_room import WaitingRoom
 
 log = logging.getLogger(__name__)
 _CRASHES = frozenset({EndCause.FAILED.value, EndCause.DONE.value, EndCause.OUT_OF_MEMORY.value})
 """Ends before it was ready that are the job's own fault, and so the next one's too."""
-
-_AT_A_TIME = 50
-"""Sessions told of something in one transaction."""
-
-
-def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (keys[at : at + size] for at in range(0, len(keys), size))
 
 
 class Supervisor:
@@ -69,11 +63,11 @@ class Supervisor:
         self._submission = Submission(database, manager, launcher, delivery.lines, self._transitions)
         self._following = Following(database, manager, launcher, self._submission, self.change)
         self._filling = Filling(database, launcher, self._transitions, head_start, self.change)
+        self._waiting_room = WaitingRoom(database, self.views)
         delivery.on_silence = self.hint
         self.frontend: Job | None = None
         """The frontend that serves, kept at hand: every request of a page goes to it."""
-        self._turned_at = self._listening_since = self._places_told_at = self._noted_at = float("-inf")
-        self._silence_told = False, False
+        self._turned_at = self._listening_since = self._noted_at = float("-inf")
         self._maintenance: Maintenance | None = None
         self._wake = threading.Event()
         self._stopped = False
@@ -112,8 +106,7 @@ class Supervisor:
             found = self._read()
         self._submit(found, now)
         self._delivery.deliver_all(now)
-        self._tell_silence(found, now)
-        self._tell_places(found, now)
+        self._waiting_room.turn(found, self._following.observer.silent, now)
         self._note_who_came(found, now)
 
     def _notice_pause(self, now: float) -> None:
@@ -135,27 +128,6 @@ class Supervisor:
         for job in found.jobs:
             if job.state is JobState.REQUESTED and (job.role == "frontend" or not maintenance.holds(planned, now)):
                 self._submission.submit(job, now)
-
-    def _tell_silence(self, found: Situation, now: float) -> None:
-        """Tell those who wait that the scheduler is silent, or answers again, or that a maintenance has begun, or is
-        over: some at a time, for others write too.
-        """
-        silence = self._following.observer.silent, maintenance.holds(found.maintenance, now)
-        if silence == self._silence_told:
-            return
-        self._silence_told = silence
-        for some in _batches(found.queue, _AT_A_TIME):
-            with self._database.write() as transaction:
-                self.views.tell_each(transaction, some, now)
-
-    def _tell_places(self, found: Situation, now: float) -> None:
-        """Tell those who wait that the queue has moved on."""
-        if 0 <= now - self._places_told_at < TELL_PLACES:
-            return
-        self._places_told_at = now
-        if self.views.have_moved(found.queue):
-            with self._database.write() as transaction:
-                self.views.tell_places(transaction, found.queue, now)
 
     def _note_who_came(self, found: Situation, now: float) -> None:
         """What retention goes by; presence itself is in memory."""
