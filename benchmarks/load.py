@@ -1,7 +1,7 @@
 """Many people at the page for a while: what goes wrong (nothing may), how long they wait, and what grows (nothing may).
 
     sudo benchmarks/load.py --users 200 --minutes 10 [--manager slurm] [--pool 4] [--json]
-    benchmarks/load.py --manager local --users 5 --minutes 0.2
+    benchmarks/load.py --manager local --users 5 --minutes 0.2 [--tls always]
 
 Each person opens the page (start page, assets, event stream, session, kinds, tasks), asks for a backend, sends a photo,
 and asks for pages of 16 fillers, looking at each for a while (`--think`, 15 s in the mean, seeded). Now and then they
@@ -68,6 +68,7 @@ def main() -> None:
     site: Table = {
         "accounts": {"mode": "header", "trusted_proxies": ["127.0.0.1"], "user_header": "X-Remote-User"},
         "backend": {"mode": "pool", "pool_size": arguments.pool, "engine": "fake", "slots": arguments.pool},
+        "tls": {"between_parts": arguments.tls},
     }
     run = _on_slurm if arguments.manager == "slurm" else _here
     with run(site) as (system, calls), watch(system.state_dir) as vitals:
@@ -83,6 +84,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--minutes", type=float, default=2, help="from the first one's coming (default 2)")
     parser.add_argument("--manager", choices=("slurm", "local"), default="slurm")
     parser.add_argument("--pool", type=int, default=4, help="backends; at most the cluster's GPUs (default 4)")
+    parser.add_argument("--tls", choices=("auto", "always"), default="auto", help="the site's `tls.between_parts`")
     parser.add_argument("--think", type=float, default=15, help="seconds at a page, in the mean (default 15)")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is decided by chance")
     return parser.parse_args()

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 import skimage.data
 
 from backend_container.faces import foreground
+from backend_container.loading import WAIT_POLICY
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import load_engine
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds after which a refinement ends without it")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    wait_as_a_backend_does()
     torch.set_num_threads(arguments.threads)
     figures = {
         "machine": machine(),
@@ -64,6 +67,12 @@ def main() -> None:
         "gpu": {name: ROWS[name](arguments, GPU) for name in arguments.only} if torch.cuda.is_available() else NO_GPU,
     }
     show(figures, arguments.json)
+
+
+def wait_as_a_backend_does() -> None:
+    """OpenMP reads how its threads wait when torch brings it in, which has happened: begin again, told beforehand."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.execve(sys.executable, sys.orig_argv, os.environ | {"OMP_WAIT_POLICY": WAIT_POLICY})  # noqa: S606
 
 
 def page_row(arguments: argparse.Namespace, device: Device) -> Figures | str:
