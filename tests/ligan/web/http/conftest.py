@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.certificates import peer, shown
+from tests.ligan.web.http.pair import Pair
 from tests.ligan.web.http.running import PLAIN, Way, way
 
 WAYS = {
@@ -24,3 +26,9 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     way[0] = WAYS[request.param]()
     yield
     way[0] = PLAIN
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with ExitStack() as stack:
+        yield Pair(stack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import socket
 import ssl
 import threading
@@ -45,6 +46,11 @@ class Said:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+def slug(body: bytes) -> str:
+    """Of a problem document."""
+    return str(json.loads(body)["type"]).rpartition(":")[2]
 
 
 class _Kept(io.BufferedReader):
@@ -174,6 +180,11 @@ class Running:
         """Over a connection of its own."""
         with self.call() as caller:
             return caller.ask(*parts, method=method)
+
+
+def always(route: Any) -> Router:
+    """The same for whoever asks."""
+    return lambda _head: route
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""The StyleGAN2 engine; what holds for every engine stands in test_engine_contract.py."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from backend_container.models.engine import FaceBox, ModelError
+from backend_container.models.stylegan2.config import NetworkConfig
+from backend_container.models.stylegan2.engine import StyleGAN2Engine
+from backend_container.models.stylegan2.frozen import FrozenSynthesis
+from backend_container.models.stylegan2.generator import Generator
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers():
+    torch.manual_seed(0)
+
+
+def test_no_truncation_left_gives_the_mean_face(stylegan2_weights):
+    engine = StyleGAN2Engine(replace(stylegan2_weights, truncation=0.0))
+    assert np.array_equal(engine.sample(3, 1)[0], engine.mean)
+
+
+def test_stored_noise_reaches_the_photo(stylegan2_weights):
+    engine = StyleGAN2Engine(stylegan2_weights)
+    photo = engine.synthesize(engine.mean[None])
+    for block in stylegan2_weights.generator.synthesis.blocks:
+        for conv in block.convs:
+            conv.constant_noise.neg_()
+    other = StyleGAN2Engine(stylegan2_weights)
+    assert not np.array_equal(other.synthesize(engine.mean[None]), photo)
+
+
+def test_the_engines_synthesis_is_the_networks():
+    config = NetworkConfig(channel_base=512, channel_max=8, mapping_layers=1)
+    generator = Generator(config).eval()
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if name.endswith(("bias", "noise_strength")):
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+        frozen = FrozenSynthesis(generator.synthesis)
+        for latents in torch.randn(3, *config.latent_shape):
+            expected = generator.synthesis(latents[None])[0]
+            torch.testing.assert_close(frozen(latents), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_photo_is_the_generators_image_in_bytes(stylegan2_weights):
+    engine = StyleGAN2Engine(stylegan2_weights)
+    latents = engine.sample(1, 1)
+    with torch.no_grad():
+        image = stylegan2_weights.generator.synthesis(torch.from_numpy(latents))[0].permute(1, 2, 0).numpy()
+    photo = engine.synthesize(latents)[0].astype(float)
+    inside = np.abs(image) < 1
+    assert 0.05 < inside.mean() < 1, "both clipped and unclipped values are needed"
+    np.testing.assert_allclose(photo[inside], (image[inside] + 1) * 127.5, atol=0.51)
+    assert set(photo[image > 1]) == {255}
+    assert set(photo[image < -1]) == {0}
+
+
+def test_latents_that_are_not_finite_are_refused(stylegan2_weights):
+    engine = StyleGAN2Engine(stylegan2_weights)
+    with pytest.raises(ValueError, match="finite"):
+        engine.synthesize(engine.sample(0, 1) * np.float32(np.nan))
+
+
+def test_the_encoder_sees_the_face_with_its_surroundings_only(stylegan2_weights):
+    engine = StyleGAN2Engine(stylegan2_weights)
+    photo = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    face = FaceBox(100, 100, 160, 170, 1.0)
+    latent = engine.encode(photo, face)
+    elsewhere, around, inside = photo.copy(), photo.copy(), photo.copy()
+    elsewhere[:50] = elsewhere[250:] = 0
+    around[70:95] = 0
+    inside[120:150, 120:150] = 0
+    assert np.array_equal(engine.encode(elsewhere, face), latent)
+    assert not np.array_equal(engine.encode(around, face), latent)
+    assert not np.array_equal(engine.encode(inside, face), latent)
+
+
+@pytest.mark.parametrize("box", [(250, 10, 310, 50), (-50, 10, -10, 50), (10, 290, 40, 301), (40, 40, 40, 60)])
+def test_a_box_that_is_not_inside_the_photo_is_refused(stylegan2_weights, box):
+    photo = np.zeros((300, 300, 3), np.uint8)
+    with pytest.raises(ModelError, match="not inside its photo of 300 x 300") as caught:
+        StyleGAN2Engine(stylegan2_weights).encode(photo, FaceBox(*box, 1.0))
+    assert caught.value.slug == "face-not-readable"
+
+
+def test_an_unusable_device_is_named(stylegan2_weights):
+    with pytest.raises(ModelError, match="'cuda:99'") as caught:
+        StyleGAN2Engine(stylegan2_weights, "cuda:99")
+    assert caught.value.slug == "device-missing"
