@@ -130,23 +130,32 @@ def _figures(samples: Sequence[Sample], steady: tuple[float, float]) -> Figures:
 
 
 def growth(points: Sequence[tuple[float, float]]) -> Figures:
-    """Of MiB over seconds: the slope of the line of least squares, its standard error, and the plateau's two halves.
+    """Of MiB over seconds: the slope of the line of least squares and its standard error, the same of the second half
+    alone, and the lowest values of both halves. What leaks goes on as it began; what fills up does so in the first.
 
     The line goes through the lowest value of each of ten stretches: what is only needed for a moment, such as a photo
     that is being decoded, is no growth, and samples that follow each other closely are not independent.
     """
     lows = _lows(points, 10)
-    times, values = zip(*lows, strict=True)
+    middle = len(lows) // 2
+    (slope, error), (later, later_error) = _line(lows), _line(lows[middle:])
+    first, second = (min(value for _, value in half) for half in (lows[:middle], lows[middle:]))
+    return {
+        "growth_mib_per_h": slope,
+        "growth_error_mib_per_h": error,
+        "second_half": {"growth_mib_per_h": later, "growth_error_mib_per_h": later_error},
+        "lowest_mib": {"first_half": round(first, 1), "second_half": round(second, 1)},
+    }
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """MiB an hour and their standard error, by the residuals."""
+    times, values = zip(*points, strict=True)
     line = statistics.linear_regression(times, values)
-    rest = [value - line.slope * at - line.intercept for at, value in lows]
+    rest = [value - line.slope * at - line.intercept for at, value in points]
     spread = sum((at - statistics.fmean(times)) ** 2 for at in times)
     error = (sum(r * r for r in rest) / max(len(rest) - 2, 1) / spread) ** 0.5
-    middle = len(lows) // 2
-    return {
-        "growth_mib_per_h": round(line.slope * 3600, 1),
-        "growth_error_mib_per_h": round(error * 3600, 1),
-        "lowest_mib": {"first_half": round(min(values[:middle]), 1), "second_half": round(min(values[middle:]), 1)},
-    }
+    return round(line.slope * 3600, 1), round(error * 3600, 1)
 
 
 def _lows(points: Sequence[tuple[float, float]], count: int) -> list[tuple[float, float]]:

@@ -13,7 +13,8 @@ without its one end, images that are not whole, streams that break: it has to be
 milliseconds; `told` is from the end of a task in the database to the arrival of its event at the page.
 
 Memory is sampled every 5 s and shown for each minute, the last time half a minute after all have gone. Its growth is
-the slope of a line through the time after the first third, when everybody has come and caches are full.
+the slope of a line through the time after the first third, when everybody has come, and that of its second half alone:
+caches that fill up late show in the first half, what leaks in both.
 
 The site is what one with few GPUs would choose: `pool` mode, here with engine `fake`, for all of it shares this
 machine's cores. On slurm/test-cluster it needs root, and ends every job that it started. One process is all people,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from functools import cache
 
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """Their numbers in glibc's <malloc.h>."""
@@ -19,7 +20,7 @@ _ARENAS = 2
 
 def give_back_what_is_free() -> bool:
     """To be called before threads begin. Whether the C library can do it: musl's cannot, and has no need to."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_libc(), "mallopt", None)
     return mallopt is not None and bool(mallopt(_MMAP_THRESHOLD, _LARGE) and mallopt(_ARENA_MAX, _ARENAS))
 
 
@@ -28,7 +29,7 @@ def trim() -> bool:
 
     For a process that computes: large buffers that are the system's own each time would cost it more than they take.
     """
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = getattr(_libc(), "malloc_trim", None)
     return malloc_trim is not None and bool(malloc_trim(0))
 
 
@@ -38,3 +39,8 @@ def settle() -> None:
     Looking through the daemon's 150,000 objects stops all its threads for 50 ms each time, and finds nothing.
     """
     gc.freeze()
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

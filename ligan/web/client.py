@@ -127,10 +127,10 @@ class Client:
         framing = "" if body is None else f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         return f"{method} {target} HTTP/1.1\r\n{self._fields}{framing}\r\n".encode("latin-1")
 
-    def _end(self, path: str, line: Line, within_s: float | None) -> Reply:
+    def _end(self, path: str, line: Line) -> Reply:
         """The answer to what was begun."""
         try:
-            reply = self._finish(line, lambda: line.receive(within_s))
+            reply = self._finish(line, line.receive)
         except _UNTAKEN as error:
             raise _unreachable("POST", path, error) from error
         finally:
@@ -196,12 +196,12 @@ class Begun:
     _line: Line
 
     def heard(self, within_s: float) -> bool:
-        """Whether an answer begins to come within so many seconds."""
-        return self._line.heard(within_s)
+        """Whether `end` has nothing to wait for within so many seconds."""
+        return self._line.answered(within_s)
 
-    def end(self, answer: type[M], within_s: float | None = None) -> M:
-        """Wait for the answer, as `Line.receive` does. Raises Problem, as `Client.post`."""
-        return self._client._read(self._path, self._client._end(self._path, self._line, within_s), answer)
+    def end(self, answer: type[M]) -> M:
+        """Wait for the answer. Raises Problem, as `Client.post`."""
+        return self._client._read(self._path, self._client._end(self._path, self._line), answer)
 
     def abandon(self) -> None:
         """Nobody wants the answer."""

@@ -20,6 +20,11 @@ _CARRIED = Carried()
 SMALL = 64 * 1024
 """Bytes of a hot call's body. A larger one has time to take the way through Flask, which has room for it."""
 
+_KEPT = 256
+"""Heads of requests that are remembered. Calls between the parts are much alike; those that a page makes once, as it is
+loaded, name its session and never come again.
+"""
+
 Hot = Callable[[RequestHead], Whole | None]
 """Who answers a hot call; None for all others. It looks at nothing but the head, and does not wait."""
 Known = Callable[[BaseException], Problem | None]
@@ -66,7 +71,7 @@ class Front:
 
     async def start(self) -> None:
         self._flask.start()
-        self._server = HttpServer(self._route, known=self._known)
+        self._server = HttpServer(self._route, known=self._known, kept=_KEPT)
         await self._server.start(self._listener, self._tls, self._plain)
 
     def _route(self, head: RequestHead) -> Whole | Pass:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,12 +40,17 @@ class Line:
     """
 
     def __init__(self, host: str, port: int, timeout_s: float, peer: Peer | None = None) -> None:
+        self._timeout = timeout_s
         self._socket = socket.create_connection((host, port), timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if peer is not None:
             self._socket = _secured(self._socket, peer)
+        # What is there is read, and what has room is sent, without asking first: with a timeout, `socket` would ask.
+        self._socket.setblocking(False)
         self._news = select.poll()  # select(2) cannot watch a descriptor above 1023
         self._news.register(self._socket, select.POLLIN)
+        self._answer: _Answer | None = None
+        self._error: OSError | None = None
         self.kept = True
         """Whether another exchange may follow, as far as both sides have said."""
 
@@ -55,29 +61,67 @@ class Line:
 
     def send(self, head: bytes, body: bytes) -> None:
         """The request alone; its answer is to be read before the next."""
-        if len(body) > _TOGETHER:
-            self._socket.sendall(head)
-            self._socket.sendall(body)
-        else:
-            self._socket.sendall(head + body)
+        for piece in (head, body) if len(body) > _TOGETHER else (head + body,):
+            left = memoryview(piece)
+            while left:
+                left = left[self._given(left) :]
 
-    def receive(self, within_s: float | None = None) -> Reply:
-        """The answer to what was sent; with `within_s`, it has to be there whole in so many seconds."""
-        answer = _Answer()
-        if within_s is not None:
-            self._read_once(answer, within_s)
+    def _given(self, data: memoryview) -> int:
+        """How many bytes were taken; 0 after a wait."""
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._wait(select.POLLOUT)
+        except ssl.SSLWantReadError:
+            self._wait(select.POLLIN)
+        return 0
+
+    def answered(self, within_s: float) -> bool:
+        """Whether the answer to what was sent is there whole within so many seconds, or the word that none will be;
+        `receive` waits for nothing then. It does not raise.
+        """
+        until = time.monotonic() + within_s
+        try:
+            while not self._come():
+                if not self.heard(max(0.0, until - time.monotonic())):
+                    return False
+        except OSError as error:
+            self._error = error
+        return True
+
+    def receive(self) -> Reply:
+        """The answer to what was sent."""
+        try:
+            if self._error is not None:
+                raise self._error
+            while not self._come():
+                self._wait(select.POLLIN)
+            assert self._answer is not None  # noqa: S101 (it has come)
+            self.kept = self._answer.kept
+            return self._answer.reply
+        finally:
+            if self._answer is not None:
+                self._answer.drop()
+                self._answer = None
+
+    def _come(self) -> bool:
+        """Whether the whole answer has come, with what is there now."""
+        answer = self._answer = self._answer or _Answer()
         while not answer.whole:
-            answer.feed(self._socket.recv(_CHUNK))
-        self.kept = answer.kept
-        return answer.reply
+            try:
+                answer.feed(self._socket.recv(_CHUNK))
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return False
+            except ssl.SSLWantWriteError:
+                self._wait(select.POLLOUT)
+        return True
 
-    def _read_once(self, answer: _Answer, within_s: float) -> None:
-        usual = self._socket.gettimeout()
-        self._socket.settimeout(within_s)
-        answer.feed(self._socket.recv(_CHUNK))
-        self._socket.settimeout(usual)
-        if not answer.whole:
-            raise BrokenAnswerError("the answer came in pieces")
+    def _wait(self, event: int) -> None:
+        """Raises TimeoutError."""
+        news = select.poll()
+        news.register(self._socket, event)
+        if not news.poll(self._timeout * 1000):
+            raise TimeoutError("timed out")
 
     def idle(self) -> bool:
         """Whether it can be used again: the other side has neither closed it nor said anything unasked."""
@@ -88,6 +132,9 @@ class Line:
         return bool(self._news.poll(within_s * 1000))
 
     def close(self) -> None:
+        if self._answer is not None:
+            self._answer.drop()
+            self._answer = None
         self._socket.close()
 
 
@@ -133,6 +180,10 @@ class _Answer:
         if not self._begun or {"content-length", "transfer-encoding"} & self._headers.keys():
             raise BrokenAnswerError("the connection ended before the answer did")
         self.whole = True
+
+    def drop(self) -> None:
+        """It and its parser hold each other: a photo would stay until Python's collector comes by."""
+        del self._parser
 
     @property
     def reply(self) -> Reply:

@@ -7,6 +7,9 @@ MOST = 2**31 - 1
 
 
 class Message(BaseModel):
-    """Numbers are numbers: JSON knows neither NaN nor infinity (RFC 8259, section 6)."""
+    """Numbers are numbers: JSON knows neither NaN nor infinity (RFC 8259, section 6).
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Names are remembered, values are not: most are IDs, and pydantic would keep 16,384 of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, cache_strings="keys")

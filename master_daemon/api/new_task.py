@@ -24,12 +24,14 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
     """
     form = parts.descriptions.forms.find(new.kind)
     form.check(new.params)
-    with Early(parts.delivery) as early, parts.database.write() as transaction:
+    named = form.images(new.params)
+    ahead = None if named else parts.delivery.send_ahead(session_id, new.kind, new.params)
+    with Early(parts.delivery, session_id, ahead) as early, parts.database.write() as transaction:
         asker = _asking(parts, transaction.connection, session_id)
-        refs = _refs(transaction.connection, asker.key, form.images(new.params))
+        refs = _refs(transaction.connection, asker.key, named)
         task = tasks.draft(asker.key, form.kind, new.params, refs, parts.now())
-        early.take(transaction, task, only=not asker.open_tasks)
-    return Asked(TaskCreated(task_id=task.task_id), 202, early.finish)
+        task_id = early.take(transaction, task, only=not asker.open_tasks)
+    return Asked(TaskCreated(task_id=task_id), 202, early.finish)
 
 
 def _asking(parts: Parts, connection: Connection, session_id: str) -> Asker:

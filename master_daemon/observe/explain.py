@@ -22,6 +22,7 @@ from master_daemon.state import jobs as job_rows
 from master_daemon.state import sessions as session_rows
 from master_daemon.state.jobs import Job
 from master_daemon.state.schema import jobs, sessions, tasks
+from master_daemon.state.tasks import IS_OPEN
 from master_daemon.supervisor.seats import is_session
 from master_daemon.supervisor.views import Views
 
@@ -66,7 +67,7 @@ def _find_session(connection: Connection, name: str) -> str | None:
 
 
 def _job(connection: Connection, job: Job, now: float) -> Explanation:
-    held = connection.execute(select(tasks.c.task_id).where(tasks.c.nonce == job.nonce, tasks.c.ended_at.is_(None)))
+    held = connection.execute(select(tasks.c.task_id).where(tasks.c.nonce == job.nonce, IS_OPEN))
     outlook = job_words.outlook(job)
     serves = f"session {seat_name(job.seat)}" if is_session(job.seat) else job.seat
     return Explanation(
@@ -90,7 +91,7 @@ def _session(connection: Connection, views: Views, key: str, now: float) -> Expl
     row = connection.execute(select(sessions).where(sessions.c.session_key == key)).one()
     job = views.serving(connection, key) if row.wants_backend else None
     why, outlook = _session_words(connection, views, key, now)
-    open_tasks = select(tasks.c.task_id).where(tasks.c.session_key == key, tasks.c.ended_at.is_(None))
+    open_tasks = select(tasks.c.task_id).where(tasks.c.session_key == key, IS_OPEN)
     seat_jobs = _jobs_of(connection, key)
     return Explanation(
         kind="session",
@@ -165,9 +166,7 @@ def _task_words(connection: Connection, views: Views, row: Row[Any], now: float)
 
 
 def _placed_words(connection: Connection, row: Row[Any]) -> tuple[str, Outlook]:
-    before = select(func.count()).where(
-        tasks.c.nonce == row.nonce, tasks.c.ended_at.is_(None), tasks.c.number < row.number
-    )
+    before = select(func.count()).where(tasks.c.nonce == row.nonce, IS_OPEN, tasks.c.number < row.number)
     place = int(connection.execute(before).scalar_one())
     if not row.sent:
         return f"Backend {row.nonce} has not confirmed it yet.", Outlook("It is sent again until the backend answers.")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Self
 
 from sqlalchemy import URL, Connection, make_url, select, text
@@ -112,15 +113,25 @@ class Database:
         Raises what the guard raises. An error of the commit itself may leave open whether it happened; then the
         next transaction finds out, and publishes the events if it did.
         """
-        with metrics.database_write_seconds.time(), self._writing:
-            with self._writer.transaction(self._guard) as connection:
-                self._settle(connection)
-                transaction = Transaction(connection)
-                yield transaction
-                self._unpublished = transaction.events
-            self._publish()
+        began = perf_counter()
+        try:
+            with self._writing:
+                with self._writer.transaction(self._guard) as connection:
+                    if self._unpublished:
+                        self._settle(connection)
+                    transaction = Transaction(connection)
+                    yield transaction
+                    self._unpublished = transaction.events
+                self._publish()
+        finally:
+            metrics.database_write_seconds.observe(perf_counter() - began)
         for effect in transaction.then:
             effect()
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a transaction of this process is under way, at this moment."""
+        return self._writing.locked()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -151,12 +162,12 @@ class Database:
         self.close()
 
     def _settle(self, connection: Connection) -> None:
-        if self._unpublished:  # the last commit gave no answer; it was all or nothing, so one event tells
-            first = self._unpublished[0]
-            query = select(events.c.data).where(events.c.session_key == first.session_key, events.c.id == first.id)
-            if connection.execute(query).scalar_one_or_none() != first.data:
-                self._unpublished = []
-            self._publish()
+        """The last commit gave no answer; it was all or nothing, so one event tells."""
+        first = self._unpublished[0]
+        query = select(events.c.data).where(events.c.session_key == first.session_key, events.c.id == first.id)
+        if connection.execute(query).scalar_one_or_none() != first.data:
+            self._unpublished = []
+        self._publish()
 
     def _publish(self) -> None:
         told, self._unpublished = self._unpublished, []

@@ -11,6 +11,8 @@ from master_daemon.state.database import StoredEvent, Transaction
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import events, sessions
 
+_SPARE = 32
+"""Events that a session may have beyond those it is told again: they go together, as a page or two of the file."""
 _COUNT_UP = Prepared(
     update(sessions)
     .where(sessions.c.session_key == bindparam("key"))
@@ -28,7 +30,7 @@ def append(transaction: Transaction, key: str, name: EventName, message: BaseMod
     event = StoredEvent(key, number, name.value, message.model_dump_json())
     row = {"session_key": key, "id": number, "name": event.name, "data": event.data, "created_at": now}
     _ADD.run(connection, row)
-    if number > SSE_BACKLOG:
+    if number > SSE_BACKLOG and number % _SPARE == 0:
         _TRIM.run(connection, {"key": key, "oldest": number - SSE_BACKLOG})
     transaction.events.append(event)
 

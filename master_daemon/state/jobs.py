@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
@@ -83,8 +83,13 @@ class Job:
 
 
 _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
-_STATE = _COLUMNS.index(jobs.c.state)
+_NONCE, _STATE = _COLUMNS.index(jobs.c.nonce), _COLUMNS.index(jobs.c.state)
 _STATES = {state.value: state for state in JobState}
+_KEPT = 1024
+_last: OrderedDict[str, tuple[tuple[Any, ...], Job]] = OrderedDict()
+"""The last row of each of so many jobs, by nonce, and the job made of it; the one that changed last at the end. Of each
+one alone: every heartbeat is a new row.
+"""
 
 # The states stand in the SQL: a list of values would have to be written out anew each time.
 _IS_LIVE = jobs.c.state.in_([literal_column(f"'{state}'") for state in _LIVE])
@@ -187,8 +192,17 @@ def ended_since(connection: Connection, nonces: set[str], at: float) -> set[str]
     return set(connection.execute(query).scalars())
 
 
-@lru_cache(1024)  # most rows are as they were the last time they were read; a job is never changed, only replaced
 def _job(row: tuple[Any, ...]) -> Job:
+    """Most rows are as they were the last time they were read; a job is never changed, only replaced."""
+    nonce = row[_NONCE]
+    last = _last.get(nonce)
+    if last is not None and last[0] == row:
+        return last[1]
     values: list[Any] = list(row)
     values[_STATE] = _STATES[values[_STATE]]
-    return Job(*values)
+    job = Job(*values)
+    _last.pop(nonce, None)
+    _last[nonce] = row, job
+    if len(_last) > _KEPT:
+        _last.popitem(last=False)
+    return job

@@ -12,7 +12,17 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect, update
 from sqlalchemy.schema import CreateColumn
 
-from master_daemon.state.schema import attempts_of_job, images, images_of_weights, jobs, logins, metadata, tasks, trials
+from master_daemon.state.schema import (
+    attempts_of_job,
+    images,
+    images_of_weights,
+    jobs,
+    logins,
+    metadata,
+    open_tasks,
+    tasks,
+    trials,
+)
 
 Step = Callable[[Connection], None]
 
@@ -42,12 +52,17 @@ def _to_4(connection: Connection) -> None:
 
 
 def _to_5(connection: Connection) -> None:
-    """New tables; what a trial's job goes on from; previews and ends before the time, refined weights."""
+    """New tables; what a trial's job goes on from; previews and ends before the time, refined weights; one index of
+    the open tasks for two of all.
+    """
     metadata.create_all(connection)
     of_tasks = (tasks.c.preview, tasks.c.preview_sha256, tasks.c.preview_seq, tasks.c.stopping)
     for column in (trials.c.carried, images.c.weights, *of_tasks):
         add_column(connection, column)
     images_of_weights.create(connection, checkfirst=True)
+    open_tasks.create(connection, checkfirst=True)
+    for before in ("ix_tasks_state", "ix_tasks_nonce"):
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {before}")
 
 
 STEPS: Mapping[int, Step] = {3: _to_3, 4: _to_4, 5: _to_5}

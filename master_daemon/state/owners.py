@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from ligan.wire.task import TaskState
 from master_daemon.state import sessions as session_rows
 from master_daemon.state.database import Transaction
 from master_daemon.state.schema import jobs, owners, session_ids, sessions, tasks, tokens
-
-_OPEN = tasks.c.state.in_([state.value for state in TaskState if not state.terminal])
+from master_daemon.state.tasks import IS_OPEN
 
 
 def owner_of(connection: Connection, session_id: str) -> tuple[str, str] | None:
@@ -57,7 +55,7 @@ def count(connection: Connection, user_id: str) -> int:
 def open_tasks(connection: Connection, user_id: str) -> int:
     """Tasks that wait or run, in all of the user's sessions."""
     query = select(func.count()).select_from(tasks).join(sessions, tasks.c.session_key == sessions.c.session_key)
-    return int(connection.execute(query.where(sessions.c.user == user_id, _OPEN)).scalar_one())
+    return int(connection.execute(query.where(sessions.c.user == user_id, IS_OPEN)).scalar_one())
 
 
 def forget(transaction: Transaction, before: float) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from ligan.problem import ProblemDocument
+from ligan.wire.image import ImageRef
 from ligan.wire.session import JobState
 from ligan.wire.task import TaskOrder, TaskState
 from master_daemon.state import attempts
@@ -123,11 +125,9 @@ def add(transaction: Transaction, new: Draft, nonce: str) -> None:
     attempts.begin(transaction, new.task_id, attempts.FIRST, nonce, new.created_at)
 
 
-def first_order(new: Draft) -> TaskOrder:
+def first_order(task_id: str, kind: str, params: dict[str, JsonValue], images: Sequence[ImageRef] = ()) -> TaskOrder:
     """What the backend is sent on which a new task is placed."""
-    return TaskOrder(
-        task_id=new.task_id, attempt=attempts.FIRST, kind=new.kind.kind, params=new.params, images=new.refs
-    )
+    return TaskOrder(task_id=task_id, attempt=attempts.FIRST, kind=kind, params=params, images=list(images))
 
 
 def to_send(connection: Connection, nonce: str) -> list[TaskOrder]:

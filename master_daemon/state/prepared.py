@@ -64,12 +64,11 @@ class Prepared:
         sql = self._sql.get(dialect.name)
         if sql is None:
             sql = self._sql[dialect.name] = _compile(self._statement, self._columns, dialect)
-        cursor = connection.connection.cursor()
+        line: Any = connection.connection.dbapi_connection
         try:
-            cursor.execute(sql.text, sql.arguments(values))
+            return line.execute(sql.text, sql.arguments(values))  # an extension of PEP 249 that both drivers have
         except dialect.loaded_dbapi.Error as error:
-            raise _as_sqlalchemys(connection, cursor, sql.text, error) from error
-        return cursor
+            raise _as_sqlalchemys(connection, None, sql.text, error) from error
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import tasks
 from master_daemon.state.tasks import Draft, drop_preview, end, store_done
 
+_NO_IMAGES = TaskResult().model_dump_json()
 _HELD = Prepared(select(tasks.c.task_id, tasks.c.attempt, tasks.c.session_key).where(*ATTEMPT_THERE))
 _UPDATE = update(tasks).where(*ATTEMPT_THERE).returning(tasks.c.session_key)
 """Finds and changes in one: no row where the attempt is not that backend's any more."""
@@ -103,7 +104,7 @@ def finish(transaction: Transaction, job: Job, report: ReportedResult, now: floa
 def add_done(transaction: Transaction, new: Draft, nonce: str) -> None:
     """A new task with its end: its backend did it in a moment, in its first attempt, and it has no images."""
     now = new.created_at
-    store_done(transaction, new, nonce, TaskResult(), now)
+    store_done(transaction, new, nonce, _NO_IMAGES, now)
     attempts.done_at_once(transaction, new.task_id, nonce, now)
     events.append(transaction, new.key, EventName.ON_RESULT, Resulted(task_id=new.task_id, images=[]), now)
 

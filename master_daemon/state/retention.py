@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 from ligan.intervals import ARTIFACT_GRACE, SWEEP_BATCH, SWEEP_ROWS, TRIAL_PIECES, UNUSED_SESSION
 from ligan.wire.image import ImageRef
 from ligan.wire.session import JobState
-from ligan.wire.task import TaskState
 from master_daemon.state import audit, pieces, trials, usage
 from master_daemon.state.artifacts import StoredFile
 from master_daemon.state.database import Transaction
@@ -19,9 +18,9 @@ from master_daemon.state.schema import attempts, events, images, jobs, session_i
 from master_daemon.state.schema import audit as audit_table
 from master_daemon.state.schema import pieces as piece_rows
 from master_daemon.state.sessions import KEY_PREFIX
+from master_daemon.state.tasks import IS_OPEN
 
 _REFS = TypeAdapter(list[ImageRef])
-_OPEN = tasks.c.state.in_([state.value for state in TaskState if not state.terminal])
 _ENDED = JobState.ENDED.value
 _OF_SESSION: tuple[Table, ...] = (events, images, tasks, session_ids, sessions)
 """Where a session's rows are, those that others refer to last. Its jobs' rows hold nothing of the person."""
@@ -93,7 +92,7 @@ def unused(connection: Connection, now: float, retention_s: float) -> list[str]:
         and_(sessions.c.seen_at < now - min(UNUSED_SESSION, retention_s), ~asked),
     )
     working = exists().where(jobs.c.seat == sessions.c.session_key, jobs.c.state != _ENDED)
-    waiting = exists().where(tasks.c.session_key == sessions.c.session_key, _OPEN)
+    waiting = exists().where(tasks.c.session_key == sessions.c.session_key, IS_OPEN)
     query = select(sessions.c.session_key).where(old, ~working, ~waiting)
     return list(connection.execute(query.order_by(sessions.c.seen_at).limit(SWEEP_BATCH)).scalars())
 
@@ -103,7 +102,7 @@ def orphan_limit(connection: Connection, now: float) -> float:
 
     A backend stores a task's checkpoints and images long before it reports its end, but not before the task was there.
     """
-    oldest = connection.execute(select(func.min(tasks.c.created_at)).where(_OPEN)).scalar_one()
+    oldest = connection.execute(select(func.min(tasks.c.created_at)).where(IS_OPEN)).scalar_one()
     return min(now - ARTIFACT_GRACE, now if oldest is None else float(oldest))
 
 
@@ -153,7 +152,7 @@ def _needed(connection: Connection, names: set[str]) -> set[str]:
     needed: set[str | None] = set()
     for column in (images.c.sha256, images.c.weights, piece_rows.c.sha256):
         needed.update(connection.execute(select(column).where(column.in_(names))).scalars())
-    for row in connection.execute(select(tasks.c.images, tasks.c.checkpoint).where(_OPEN)):
+    for row in connection.execute(select(tasks.c.images, tasks.c.checkpoint).where(IS_OPEN)):
         needed.update(name for ref in _REFS.validate_json(row.images) for name in (ref.sha256, ref.weights))
         needed.add(row.checkpoint)
     return {name for name in needed if name in names}

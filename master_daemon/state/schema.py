@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData()
@@ -102,10 +103,10 @@ tasks = Table(
     Column("kind", String, nullable=False),
     Column("params", Text, nullable=False),
     Column("images", Text, nullable=False),  # the input images as ImageRef messages
-    Column("state", String, nullable=False, index=True),
+    Column("state", String, nullable=False),
     Column("attempt", Integer, nullable=False, default=1),
     Column("losses", Integer, nullable=False, default=0),  # backends that ended while they ran it
-    Column("nonce", String, index=True),  # the backend it is placed on; NULL while it waits for one
+    Column("nonce", String),  # the backend it is placed on; NULL while it waits for one
     Column("sent", Boolean, nullable=False, default=False),  # that backend has confirmed it
     Column("time_request_s", Float, nullable=False, default=1.0),
     Column("cpu", Boolean, nullable=False, default=True),
@@ -132,6 +133,7 @@ events = Table(
     Column("name", String, nullable=False),
     Column("data", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    sqlite_with_rowid=False,  # one page less to write for each; older files have one, which does no harm
 )
 
 # Every time a task was placed on a backend, and what became of it.
@@ -144,9 +146,12 @@ attempts = Table(
     Column("began_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("outcome", String),  # done, moved, lost, or the slug of a problem
-    sqlite_with_rowid=False,  # one page less to write for each; in older files they have one, which does no harm
+    sqlite_with_rowid=False,  # as above
 )
 
+# Those that have not ended, however many have: a task that is stored as done touches it not at all.
+_open = text("state IN ('queued', 'running')")
+open_tasks = Index("open_tasks", tasks.c.state, tasks.c.nonce, sqlite_where=_open, postgresql_where=_open)
 Index("images_of_artifact", images.c.sha256)  # does any session still need it?
 images_of_weights = Index("images_of_weights", images.c.weights)  # the same of refined weights
 attempts_of_job = Index("attempts_of_job", attempts.c.nonce)  # whose tasks a shared backend did

@@ -98,10 +98,10 @@ def store(transaction: Transaction, new: Draft, nonce: str | None = None) -> Non
     _ADD.run(transaction.connection, values | {"percent": 0.0, "result": None, "ended_at": None})
 
 
-def store_done(transaction: Transaction, new: Draft, nonce: str, result: TaskResult, now: float) -> None:
-    """With its end: the backend did it at once."""
-    values = _values(new) | {"nonce": nonce, "state": TaskState.DONE.value}
-    _ADD.run(transaction.connection, values | {"percent": 100.0, "result": result.model_dump_json(), "ended_at": now})
+def store_done(transaction: Transaction, new: Draft, nonce: str, result: str, now: float) -> None:
+    """With its end: the backend did it at once. `result` is a TaskResult message."""
+    ended = {"nonce": nonce, "state": TaskState.DONE.value, "percent": 100.0, "result": result, "ended_at": now}
+    _ADD.run(transaction.connection, _values(new) | ended)
 
 
 def _values(new: Draft) -> dict[str, object]:
@@ -109,8 +109,8 @@ def _values(new: Draft) -> dict[str, object]:
         "task_id": new.task_id,
         "session_key": new.key,
         "kind": new.kind.kind,
-        "params": json.dumps(new.params),
-        "images": REFS.dump_json(new.refs).decode(),
+        "params": json.dumps(new.params) if new.params else "{}",
+        "images": REFS.dump_json(new.refs).decode() if new.refs else "[]",
         "time_request_s": new.kind.time_request_s,
         "cpu": new.kind.cpu,
         "created_at": new.created_at,

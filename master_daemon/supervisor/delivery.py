@@ -6,10 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from weakref import WeakValueDictionary
 
+from pydantic import JsonValue
+
+from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.settings import Settings
 from ligan.wire.job import ReportedResult
@@ -20,8 +23,9 @@ from master_daemon.state.jobs import Job
 from master_daemon.state.tasks import Draft
 from master_daemon.supervisor import seats
 from master_daemon.supervisor.dispatch import dispatch, idle
+from master_daemon.supervisor.habits import Habits
 from master_daemon.supervisor.lines import Lines
-from master_daemon.supervisor.parcel import Parcel, Sent
+from master_daemon.supervisor.parcel import Held, Parcel, Sent
 from master_daemon.supervisor.telling import Telling
 
 log = logging.getLogger(__name__)
@@ -34,9 +38,6 @@ _ON_REQUESTS = 6
 """Threads of requests that bring orders at once. Each may wait for a backend that hangs; there are 16 at each port."""
 _BACKGROUND = 32
 """Threads that do nothing else. A backend that hangs holds one of them."""
-
-_MOMENT = 0.002
-"""Seconds that a transaction waits for a light task's end, which takes a tenth of it."""
 
 
 class Delivery:
@@ -55,8 +56,7 @@ class Delivery:
         self.telling = Telling(database, lines, self._later)
         self._here = threading.BoundedSemaphore(_ON_REQUESTS)
         self._again: set[str] = set()
-        self._light: set[tuple[str, str]] = set()
-        """Backends, and the kinds of tasks with which they are done in a moment."""
+        self.habits = Habits()
         self.on_silence: Callable[[], object] = _nobody_asks
         """Called when a backend that should be ready did not take an order."""
 
@@ -100,13 +100,18 @@ class Delivery:
         for attempt in confirmed:
             self._confirmed.pop(attempt, None)
 
-    def send_first(self, transaction: Transaction, new: Draft, only: bool) -> Sent | None:
-        """Send the order of a task that is still to be stored to the backend that it will have to itself (`Early`).
-
-        None where there is none, or it might have to wait. `only`: the session has no other open task.
+    def send_ahead(self, session_id: str, kind: str, params: dict[str, JsonValue]) -> Sent | None:
+        """Send the order of a task to whom it will go most likely, before anybody looks: a light one, without images,
+        while nobody writes to the database. It waits for nothing, and `Early` is to be told what came of it.
         """
-        job = idle(transaction.connection, self._settings, new, only)
-        return None if job is None else self.begin(Parcel(job, [placing.first_order(new)]))
+        habit = self.habits.last(session_id)
+        if habit is None or habit.kind != kind or self._database.is_written:
+            return None
+        return self.begin(Parcel(habit.job, [placing.first_order(new_id("t"), kind, params)]))
+
+    def idle(self, transaction: Transaction, new: Draft, only: bool) -> Job | None:
+        """Whom a task still to be stored will have to itself. `only`: the session has no other open task."""
+        return idle(transaction.connection, self._settings, new, only)
 
     def begin(self, parcel: Parcel) -> Sent | None:
         """Send the first order of a parcel that is still to be committed, if that takes no waiting (`Early`).
@@ -117,47 +122,34 @@ class Delivery:
         orders = self._unconfirmed(parcel.orders)
         if not orders or orders[0].images or orders[0].checkpoint or not parcel.job.ready:
             return None
-        with ExitStack() as held, suppress(Problem):
-            turn = self._turn(parcel.job.nonce)
-            for lock in (self._here, turn):
-                if not lock.acquire(blocking=False):
-                    return None
-                held.callback(lock.release)
+        held = Held.taken(self._here, self._turn(parcel.job.nonce))
+        if held is None:
+            return None
+        with suppress(Problem):
             call = self.lines.to(parcel.job).begin("/tasks", orders[0])
             if call is not None:
-                return Sent(parcel, orders[0], call, held.pop_all())
+                return Sent(parcel, orders[0], call, held)
+        held.give_back()
         return None
-
-    def is_light(self, sent: Sent) -> bool:
-        """Whether the backend was done with such a task in a moment the last time."""
-        return sent.light in self._light
-
-    def hears_done(self, sent: Sent) -> bool:
-        """Before the commit, which then stores the end: whether the backend says within `_MOMENT` that it is done."""
-        if sent.call.heard(_MOMENT):
-            with suppress(Problem):  # `end` settles that
-                sent.answer(_MOMENT)
-        if not sent.done:
-            self._light.discard(sent.light)
-        sent.stored = sent.done
-        return sent.stored
 
     def end(self, sent: Sent) -> None:
         """After the commit: hear the backend's answer, and send it what else there is."""
-        with sent.held:
+        try:
             prompt = sent.outcome is None and sent.call.heard(0)
             through = sent.stored or self._settle(sent.parcel.job, sent.order, sent.answer)
             if prompt and sent.done:
-                self._light.add(sent.light)
+                self.habits.learn(sent)
+        finally:
+            sent.held.give_back()
         nonce = sent.parcel.job.nonce
         if through and (len(sent.parcel.orders) > 1 or nonce in self._due):
             self.deliver(nonce)
 
     def abandon(self, sent: Sent) -> None:
         """There was no commit."""
-        with sent.held:
-            if sent.outcome is None:
-                sent.call.abandon()
+        if sent.outcome is None:
+            sent.call.abandon()
+        sent.held.give_back()
 
     def deliver_each(self, parcels: Iterable[Parcel]) -> None:
         """`deliver` these right after the commit of the transaction that they come from: here, which is the quickest,
@@ -250,7 +242,7 @@ class Delivery:
     def forget(self, job: Job) -> None:
         """Close the line to a job that has ended."""
         self._due.discard(job.nonce)
-        self._light -= {light for light in tuple(self._light) if light[0] == job.nonce}
+        self.habits.forget(job)
         self.lines.drop(job)
 
     def cancel(self, key: str, task_id: str) -> None:

@@ -14,7 +14,7 @@ from master_daemon.state.database import Transaction
 from master_daemon.state.jobs import Job
 from master_daemon.state.placing import Held, Waiting
 from master_daemon.state.tasks import Draft
-from master_daemon.supervisor.placement import place
+from master_daemon.supervisor.placement import first, place
 
 _SERVERS: tuple[Role, ...] = ("backend", "cpu")
 
@@ -47,6 +47,8 @@ def idle(connection: Connection, settings: Settings, new: Draft, only: bool) -> 
         return None
     servers = _servers(connection, alone)
     wish = Waiting(new.task_id, new.key, new.kind.time_request_s, new.kind.cpu)
+    if not held:
+        return first(wish, servers, new.created_at)
     chosen = {nonce for _, nonce in _place([wish], servers, held, new.created_at)} - {task.nonce for task in held}
     return next((job for job in servers if job.nonce in chosen), None)
 

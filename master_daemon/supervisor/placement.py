@@ -46,6 +46,12 @@ def place(
     return placed
 
 
+def first(task: Waiting, servers: Sequence[Job], now: float) -> Job | None:
+    """What `place` says where no other task waits or is held."""
+    own = {job.seat for job in servers if seats.is_session(job.seat)}
+    return next((job for job in servers if _serves(job, task, own, now)), None)
+
+
 def _fairly(waiting: Sequence[Waiting], busy: Counter[str]) -> Iterator[Waiting]:
     """Round by round: each session's nth task counts after the ones it has already."""
     turns: list[tuple[int, int, Waiting]] = []

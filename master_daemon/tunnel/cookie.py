@@ -12,8 +12,8 @@ from ligan.identity import derive
 NAME = "ligan_session"
 _SECURE_NAME = f"__Host-{NAME}"
 """Under TLS: a browser takes it from this very host only, and from TLS only (RFC 6265bis, section 4.1.3.2)."""
-_KEPT = 4096
-"""Cookies whose meaning is remembered: a page sends its own with every request, and it never expires by itself."""
+_KEPT = 1024
+"""Cookies whose meaning is remembered: a page sends its own with every request, and each load of it has a new one."""
 
 
 class SessionCookie:

@@ -211,7 +211,7 @@ def _told(session_id: str) -> bytes:
     return _line(SESSION_HEADER, session_id) if session_id else b""
 
 
-@lru_cache(4096)
+@lru_cache(256)  # of pages that call Flask just now; each load of a page is another caller
 def _told_who(caller: Caller) -> bytes:
     return _line(CALLER_HEADER, written(caller))
 

@@ -60,6 +60,14 @@ def test_growth_is_told_from_noise() -> None:
     assert grown["growth_mib_per_h"] - still["growth_mib_per_h"] == pytest.approx(60, abs=0.2)
 
 
+def test_what_fills_up_is_told_from_what_leaks() -> None:
+    seconds = [5.0 * n for n in range(80)]
+    filling = growth([(at, 100 + min(at, 150.0) * 60 / 3600) for at in seconds])
+    leaking = growth([(at, 100 + at * 60 / 3600) for at in seconds])
+    assert filling["growth_mib_per_h"] > 0 == filling["second_half"]["growth_mib_per_h"]
+    assert leaking["growth_mib_per_h"] == leaking["second_half"]["growth_mib_per_h"] == pytest.approx(60, abs=0.2)
+
+
 @pytest.mark.timeout(150)
 def test_a_few_people_find_no_errors() -> None:
     arguments = ("--manager", "local", "--users", "4", "--minutes", "0.15", "--think", "0.5", "--pool", "1", "--json")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from httptools import HttpResponseParser
 
 from ligan.problem import Problem
 from ligan.web.client import Client
@@ -81,6 +85,24 @@ def test_whole_answers(scripted: list[Scripted], answer: bytes, body: bytes, kep
     line.close()
 
 
+@pytest.mark.parametrize(
+    "answer", [of_length(b"a photo"), b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", b"not HTTP"]
+)
+def test_nothing_of_an_answer_waits_for_the_collector(scripted: list[Scripted], answer: bytes) -> None:
+    scripted.append(Scripted(answer, None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(BrokenAnswerError):
+            line.exchange(_HEAD, b"")
+        line.close()
+        left = sum(isinstance(one, HttpResponseParser) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left == 0
+
+
 def test_an_answer_without_a_length_ends_with_its_connection(scripted: list[Scripted]) -> None:
     scripted.append(Scripted(b"HTTP/1.1 200 OK\r\nX-Mine: Yes\r\n\r\nabc", None))
     line = Line("127.0.0.1", scripted[0].port, 20)
@@ -109,7 +131,7 @@ def test_what_is_no_whole_answer(scripted: list[Scripted], answer: bytes) -> Non
 
 
 @pytest.mark.parametrize("after", [0, 10, 100], ids=["nothing", "half a head", "half a body"])
-def test_an_answer_that_has_to_be_there_is_not_waited_for(after: int) -> None:
+def test_an_answer_that_is_not_there_whole_is_read_on_later(after: int) -> None:
     ours, theirs = socket.create_server(("127.0.0.1", 0)), of_length(b"x" * 100)
     with ours:
         line = Line("127.0.0.1", ours.getsockname()[1], 20)
@@ -118,19 +140,67 @@ def test_an_answer_that_has_to_be_there_is_not_waited_for(after: int) -> None:
             line.send(_HEAD, b"")
             other.sendall(theirs[:after])
             assert line.heard(20 if after else 0) is (after > 0)
-            with pytest.raises(BrokenAnswerError if after else TimeoutError):
-                line.receive(0.001)
+            assert not line.answered(0.001)
+            other.sendall(theirs[after:])
+            assert line.answered(20)
+            assert line.receive().body == b"x" * 100
+            assert line.idle()
         line.close()
+
+
+def test_that_no_answer_will_come_is_an_answer(scripted: list[Scripted]) -> None:
+    scripted.append(Scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", None))
+    line = Line("127.0.0.1", scripted[0].port, 20)
+    line.send(_HEAD, b"")
+    assert line.answered(20)
+    with pytest.raises(BrokenAnswerError):
+        line.receive()
+    line.close()
+
+
+def test_who_says_nothing_is_waited_for_so_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        line = Line("127.0.0.1", ours.getsockname()[1], 0.01)
+        line.send(_HEAD, b"")
+        with pytest.raises(TimeoutError):
+            line.receive()
+        line.close()
+
+
+def test_a_body_that_the_kernel_does_not_take_at_once_arrives_whole() -> None:
+    body = bytes(range(256)) * 64 * 1024
+    with socket.create_server(("127.0.0.1", 0)) as ours, ThreadPoolExecutor(1) as reading:
+        line = Line("127.0.0.1", ours.getsockname()[1], 20)
+        other = ours.accept()[0]
+        with other:
+            got = reading.submit(_read, other, len(_HEAD) + len(body))
+            line.send(_HEAD, body)
+            assert got.result(20) == _HEAD + body
+        line.close()
+
+
+def test_who_does_not_read_is_waited_for_so_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        line = Line("127.0.0.1", ours.getsockname()[1], 0.01)
+        with pytest.raises(TimeoutError):
+            line.send(_HEAD, bytes(1 << 26))
+        line.close()
+
+
+def _read(other: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += other.recv(1 << 20)
+    return data
 
 
 def test_an_answer_that_is_there_is_read_and_the_line_is_as_before(scripted: list[Scripted]) -> None:
     scripted.append(Scripted(of_length(b"abc"), of_length(b"def"), None))
     line = Line("127.0.0.1", scripted[0].port, 20)
     line.send(_HEAD, b"")
-    assert line.heard(20)
-    assert line.receive(20).body == b"abc"
+    assert line.answered(20)
+    assert line.receive().body == b"abc"
     assert line.kept
-    assert line._socket.gettimeout() == 20
     assert line.exchange(_HEAD, b"").body == b"def"
     line.close()
 

@@ -14,6 +14,7 @@ from ligan.web.http.handler import Answered, Handler
 from ligan.web.http.head import BODILESS, RequestHead
 from ligan.web.http.route import Route
 from ligan.web.http.service import Service
+from ligan.web.http.transport import send
 
 _CLOSE = b"connection: close\r\n"
 
@@ -93,10 +94,10 @@ class Answering(asyncio.Protocol):
             framing += _CLOSE
         if head is not None and head.method == "HEAD":
             piece = b""
-        self._transport.write(b"".join((lines, framing, b"\r\n", piece)))
+        send(self._transport, b"".join((lines, framing, b"\r\n", piece)))
 
     def write(self, piece: bytes) -> None:
-        self._transport.write(piece)
+        send(self._transport, piece)
 
     def finish(self) -> None:
         """The answer is complete."""

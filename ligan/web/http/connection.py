@@ -125,13 +125,19 @@ class Connection(Answering):
                 self._ahead = data
                 return
             if end <= SMALL:
-                head = self.service.read_request(data[:end], self._peer, self._secure)
+                head = self.service.read_request(self._first(data, end), self._peer, self._secure)
             else:
                 head = read_request(_limited(data[:end]), self._peer, self._secure)
         except Problem as problem:
             self._refuse(problem)
         else:
             self._begin(head, data[end:])
+
+    def _first(self, data: bytes, end: int) -> bytes:
+        """The head, to be remembered. Over TLS a copy: what asyncio read there is a block of 256 KiB that was cut down
+        to what had come, and still is the system's own page, or several (malloc(3), M_MMAP_THRESHOLD).
+        """
+        return bytes(memoryview(data)[:end]) if self._secure else data[:end]
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
         self.head = head

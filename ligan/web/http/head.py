@@ -26,7 +26,8 @@ KEPT_ANSWERS = 128
 _KEPT_SETS = 512
 """Requests' fields that are remembered, of at most SMALL bytes each."""
 _SMALL_FIELD = 256
-_KEPT_FIELDS = 2048
+_KEPT_FIELDS = 256
+"""Of answers. Some come again and again; dates and lengths are new, and reading one costs a microsecond."""
 _LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!\"$-~]+) HTTP/1\.([01])")
 """llhttp would also take further spaces, RTSP and HTTP/2.0. A target has no "#" (RFC 9112, section 3.2): whoever reads
 it next might end it there.

@@ -13,6 +13,7 @@ from ligan.web.http.answer import Heads
 from ligan.web.http.connection import Connection
 from ligan.web.http.entrance import Entrance
 from ligan.web.http.fields import Fields
+from ligan.web.http.head import KEPT
 from ligan.web.http.route import Router
 from ligan.web.http.service import Service
 from ligan.web.http.threads import Threads
@@ -32,7 +33,7 @@ class HttpServer:
     """Answers what `route` says, on the running loop; use from that loop only.
 
     `always` are fields of every answer that does not have them itself. `known` gives the problem that an exception
-    means. What `Whole` and `File` need runs on threads of its own.
+    means. What `Whole` and `File` need runs on threads of its own. It remembers `kept` heads of requests.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class HttpServer:
         *,
         always: Fields = (),
         known: Callable[[BaseException], Problem | None] = _nothing_known,
+        kept: int = KEPT,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._threads = Threads(_THREADS, "http")
-        self._service = Service(loop, route, Heads(always), self._threads, known)
+        self._service = Service(loop, route, Heads(always), self._threads, known, kept)
         self._servers: list[asyncio.Server | Entrance] = []
         self._looking: asyncio.TimerHandle | None = None
 

@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ligan.intervals import MAX_CONNECTIONS
 from ligan.problem import Problem
 from ligan.web.http.answer import Heads
-from ligan.web.http.head import KEPT_ANSWERS, AnswerHead, RequestHead, read_answer, read_request, remembering
+from ligan.web.http.head import KEPT, KEPT_ANSWERS, AnswerHead, RequestHead, read_answer, read_request, remembering
 from ligan.web.http.route import Router
 from ligan.web.http.threads import Crew
 from ligan.web.http.upstream import Upstreams
@@ -33,12 +33,16 @@ class Service:
     heads: Heads
     threads: Crew
     known: Callable[[BaseException], Problem | None]
+    kept: InitVar[int] = KEPT
     upstreams: Upstreams = field(default_factory=Upstreams)
     connections: set[Connection] = field(default_factory=set)
     closing: bool = False
-    read_request: Callable[[bytes, str, bool], RequestHead] = field(default_factory=lambda: remembering(read_request))
+    read_request: Callable[[bytes, str, bool], RequestHead] = field(init=False)
     read_answer: Callable[[bytes], AnswerHead] = field(default_factory=lambda: remembering(read_answer, KEPT_ANSWERS))
     """Both are each server's own, so that no other server's notes stand in a head."""
+
+    def __post_init__(self, kept: int) -> None:
+        self.read_request = remembering(read_request, kept)
 
     @property
     def full(self) -> bool:

@@ -10,7 +10,9 @@ from typing import Any, cast
 from ligan.intervals import HANDSHAKE, LINGER
 
 _BUFFER = 64 * 1024
-"""Bytes that are held for who reads slowly, as asyncio does without TLS; with it, it would hold eight times as many."""
+"""Bytes that are held for who reads slowly, as asyncio does without TLS; with it, it would hold eight times as many.
+Over TLS also the most that is written at once.
+"""
 
 
 def tune(transport: asyncio.BaseTransport) -> None:
@@ -22,6 +24,18 @@ def tune(transport: asyncio.BaseTransport) -> None:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if is_secure(transport):
         cast(asyncio.Transport, transport).set_write_buffer_limits(_BUFFER)
+
+
+def send(transport: asyncio.WriteTransport, data: bytes) -> None:
+    """Write it all. What OpenSSL has encrypted waits in a buffer of its own (BIO_s_mem(3)) that grows to the largest
+    write and never shrinks: in pieces, or each kept connection would come to hold the largest photo it ever carried.
+    """
+    if len(data) <= _BUFFER or not is_secure(transport):
+        transport.write(data)
+        return
+    whole = memoryview(data)
+    for begin in range(0, len(data), _BUFFER):
+        transport.write(whole[begin : begin + _BUFFER])
 
 
 def is_secure(transport: asyncio.BaseTransport) -> bool:

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from ligan.intervals import CONNECT_TIMEOUT, UPSTREAM_IDLE
 from ligan.web.http.route import Address, Secured
-from ligan.web.http.transport import tls_options, tune
+from ligan.web.http.transport import send, tls_options, tune
 
 log = logging.getLogger(__name__)
 _KEPT = 64
@@ -99,11 +99,11 @@ class Upstream(asyncio.Protocol):
         self.exchange = exchange
         self.used += 1
         self.heard = self._loop.time()
-        self._transport.write(data)
+        send(self._transport, data)
 
     def write(self, data: bytes) -> None:
         self.heard = self._loop.time()
-        self._transport.write(data)
+        send(self._transport, data)
 
     def pause(self) -> None:
         """Read nothing for now; the other server will notice."""

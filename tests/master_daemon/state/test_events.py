@@ -6,12 +6,14 @@ import json
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import func, select
 
 from ligan.intervals import SSE_BACKLOG
 from ligan.wire.event import EventName
 from ligan.wire.session import Backend
 from master_daemon.state import events
 from master_daemon.state.database import Database, StoredEvent
+from master_daemon.state.schema import events as rows
 from tests.master_daemon.state.rows import NOW, new_session
 
 
@@ -75,6 +77,14 @@ def test_what_is_not_kept_any_more_cannot_be_replayed(database: Database) -> Non
     assert (kept[0], kept[-1], len(kept)) == (6, SSE_BACKLOG + 5, SSE_BACKLOG)
     assert ids_since(database, key, 4) is None
     assert ids_since(database, key, 0) is None
+
+
+def test_the_database_keeps_little_more(database: Database) -> None:
+    _, key = new_session(database)
+    append(database, key, 2 * SSE_BACKLOG)
+    with database.read() as connection:
+        kept = connection.execute(select(func.count()).select_from(rows)).scalar_one()
+    assert SSE_BACKLOG <= kept < 1.05 * SSE_BACKLOG
 
 
 def test_another_sessions_backlog_stays(database: Database) -> None:

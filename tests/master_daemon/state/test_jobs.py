@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -64,3 +66,17 @@ def test_a_heartbeat_changes_nothing_else(database: Database) -> None:
         found = jobs.find(connection, job.nonce)
     assert found is not None
     assert (found.heard_at, found.state, found.reason) == (NOW + 9, JobState.PENDING, job.reason)
+
+
+def test_a_job_is_kept_as_it_is_and_not_as_it_was(database: Database) -> None:
+    nonce, seen = add_job(database, "a").nonce, []
+    for beat in range(20):
+        with database.write() as transaction:
+            jobs.heard(transaction, {nonce: NOW + beat})
+        with database.read() as connection:
+            job = jobs.find(connection, nonce)
+            assert job is jobs.find(connection, nonce)
+        assert job is not None
+        assert job.heard_at == NOW + beat
+        seen.append(weakref.ref(job))
+    assert sum(one() is not None for one in seen) == 1

@@ -43,7 +43,9 @@ def old(url: str) -> str:
     with raw(url) as connection:
         for column in _LATER:
             connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {column}"))
-        connection.execute(text("DROP INDEX attempts_of_job"))
+        for index in ("attempts_of_job", "open_tasks"):
+            connection.execute(text(f"DROP INDEX {index}"))
+        connection.execute(text("CREATE INDEX ix_tasks_state ON tasks (state)"))
         connection.execute(update(meta).where(meta.c.key == "schema_version").values(value="2"))
     return url
 
@@ -63,6 +65,7 @@ def test_a_migrated_database_is_as_a_new_one(old: str, url: str) -> None:
             assert names == set(table.columns.keys()), table.name
             indices = {index["name"] for index in inspect(connection).get_indexes(table.name)}
             assert {index.name for index in table.indexes} <= indices
+            assert "ix_tasks_state" not in indices
 
 
 def test_the_copy_has_what_was_there_and_goes_after_a_day(old: str) -> None:

@@ -90,7 +90,8 @@ def agree(database: Database, dice: random.Random, keys: list[str], settings: Se
         got = dispatch(transaction, settings, NOW, new.key)
         if job is not None:
             assert got == [job]
-            assert placing.to_send(connection, job.nonce) == [placing.first_order(new)]
+            order = placing.first_order(new.task_id, new.kind.kind, new.params, new.refs)
+            assert placing.to_send(connection, job.nonce) == [order]
         raise OverError
     return job is not None
 

@@ -24,7 +24,7 @@ from ligan.wire.task import TaskState
 from master_daemon.state import attempts, events, placing, reports, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
-from master_daemon.supervisor import delivery as delivering
+from master_daemon.supervisor import early as early_orders
 from master_daemon.supervisor.delivery import Delivery
 from master_daemon.supervisor.early import Early
 from tests.ligan.stub import wait_until
@@ -111,7 +111,7 @@ def test_the_end_of_a_light_task_is_stored_with_its_beginning(
     database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learn_light(database, delivery, backend, job)
-    monkeypatch.setattr(delivering, "_MOMENT", 20)
+    monkeypatch.setattr(early_orders, "_MOMENT", 20)
     told: list[str] = []
     database.subscribe(lambda events: told.extend(one.name for one in events))
     with storing(database, delivery, job) as (early, task_id):
@@ -140,13 +140,13 @@ def test_a_backend_that_is_slow_or_busy_once_is_not_waited_for_the_next_time(
     slow: bool, database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learn_light(database, delivery, backend, job)
-    monkeypatch.setattr(delivering, "_MOMENT", 0.002 if slow else 20)
+    monkeypatch.setattr(early_orders, "_MOMENT", 0.002 if slow else 20)
     backend.done = slow
     if slow:
         backend.open.clear()
     told = last_event(database, job)
     with storing(database, delivery, job) as (early, task_id):
-        assert not delivery._light
+        assert not delivery.habits.light
     assert state_of(database, job, task_id) is TaskState.QUEUED
     assert (outcomes(database, task_id), last_event(database, job)) == ([(1, job.nonce, None)], told), "no trace of it"
     backend.open.set()
@@ -162,7 +162,7 @@ def test_a_light_task_that_its_backend_does_not_take_is_stored_as_placed_and_sen
     gone: bool, database: Database, delivery: Delivery, backend: Backend, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learn_light(database, delivery, backend, job)
-    monkeypatch.setattr(delivering, "_MOMENT", 20)
+    monkeypatch.setattr(early_orders, "_MOMENT", 20)
     silent: list[Any] = []
     delivery.on_silence = lambda: silent.append(1)
     if gone:
@@ -196,7 +196,7 @@ def test_who_cancels_between_order_and_commit_waits_for_the_commit(
 ) -> None:
     if light:
         learn_light(database, delivery, backend, job)
-        monkeypatch.setattr(delivering, "_MOMENT", 20)
+        monkeypatch.setattr(early_orders, "_MOMENT", 20)
     asked = threading.Event()
     with ThreadPoolExecutor(1) as page:
         with storing(database, delivery, job) as (early, task_id):
@@ -257,7 +257,7 @@ def learn_light(database: Database, delivery: Delivery, backend: Backend, job: J
             wait_until(lambda: not early._sent or backend.taken[-1:] == [task_id], "the order")
         early.finish()
         assert state_of(database, job, task_id) is TaskState.DONE
-        return bool(delivery._light)
+        return bool(delivery.habits.light)
 
     wait_until(prompt, "a prompt answer")
 

@@ -65,6 +65,34 @@ def test_once_closed_what_waits_is_dropped_and_what_runs_goes_on(one: Threads) -
     assert not ended[0].is_alive()
 
 
+def test_once_closed_nothing_more_is_done(one: Threads) -> None:
+    done = threading.Event()
+    one.submit(done.set)
+    assert done.wait(20)
+    one.close()
+    one.submit(lambda: pytest.fail("it is closed"))
+    wait_until(lambda: not any(thread.name == "one_0" for thread in threading.enumerate()), "its thread ends")
+
+
+def test_one_that_rests_is_woken_while_others_work() -> None:
+    threads, open_ = Threads(2, "two"), threading.Event()
+    for _ in range(100):
+        begun, done = threading.Event(), threading.Event()
+
+        def work(begun: threading.Event = begun) -> None:
+            begun.set()
+            open_.wait(20)
+
+        threads.submit(work)
+        assert begun.wait(20)
+        threads.submit(done.set)
+        assert done.wait(20)
+        open_.set()
+        wait_until(lambda: len(threads._idle) == 2, "both rest")
+        open_.clear()
+    threads.close()
+
+
 def test_nothing_is_kept_of_what_was_done(one: Threads) -> None:
     class Body:
         """What a request brought."""
