@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from ligan.intervals import MAX_OPEN_TASKS
@@ -25,8 +27,9 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
     form = parts.descriptions.forms.find(new.kind)
     form.check(new.params)
     named = form.images(new.params)
-    ahead = None if named else parts.delivery.send_ahead(session_id, new.kind, new.params)
-    with Early(parts.delivery, session_id, ahead) as early, parts.database.write() as transaction:
+    early = Early(parts.delivery, session_id)
+    ahead = None if named else partial(early.send_ahead, new.kind, new.params)
+    with early, parts.database.write(ahead) as transaction:
         asker = _asking(parts, transaction.connection, session_id)
         refs = _refs(transaction.connection, asker.key, named)
         task = tasks.draft(asker.key, form.kind, new.params, refs, parts.now())

@@ -107,8 +107,9 @@ class Database:
         self._listeners.append(listener)
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """All or nothing, durable when it ends. Publishing is part of the turn, so that ids arrive in order.
+    def write(self, first: Callable[[], object] | None = None) -> Iterator[Transaction]:
+        """All or nothing, durable when it ends. Publishing is part of the turn, so that ids arrive in order. `first` is
+        called when it is this writer's turn, before the transaction begins.
 
         Raises what the guard raises. An error of the commit itself may leave open whether it happened; then the
         next transaction finds out, and publishes the events if it did.
@@ -116,6 +117,8 @@ class Database:
         began = perf_counter()
         try:
             with self._writing:
+                if first is not None:
+                    first()
                 with self._writer.transaction(self._guard) as connection:
                     if self._unpublished:
                         self._settle(connection)
@@ -127,11 +130,6 @@ class Database:
             metrics.database_write_seconds.observe(perf_counter() - began)
         for effect in transaction.then:
             effect()
-
-    @property
-    def is_written(self) -> bool:
-        """Whether a transaction of this process is under way, at this moment."""
-        return self._writing.locked()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

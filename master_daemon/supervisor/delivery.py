@@ -102,10 +102,10 @@ class Delivery:
 
     def send_ahead(self, session_id: str, kind: str, params: dict[str, JsonValue]) -> Sent | None:
         """Send the order of a task to whom it will go most likely, before anybody looks: a light one, without images,
-        while nobody writes to the database. It waits for nothing, and `Early` is to be told what came of it.
+        in its writer's turn. It waits for nothing.
         """
         habit = self.habits.last(session_id)
-        if habit is None or habit.kind != kind or self._database.is_written:
+        if habit is None or habit.kind != kind:
             return None
         return self.begin(Parcel(habit.job, [placing.first_order(new_id("t"), kind, params)]))
 
@@ -146,9 +146,13 @@ class Delivery:
             self.deliver(nonce)
 
     def abandon(self, sent: Sent) -> None:
-        """There was no commit."""
+        """Nobody wants what comes of it: no commit, or another order. If that is there, the connection is kept."""
         if sent.outcome is None:
-            sent.call.abandon()
+            if sent.call.heard(0):
+                with suppress(Problem):
+                    sent.answer()
+            else:
+                sent.call.abandon()
         sent.held.give_back()
 
     def deliver_each(self, parcels: Iterable[Parcel]) -> None:

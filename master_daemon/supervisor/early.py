@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from pydantic import JsonValue
+
 from master_daemon.state import placing, reports, tasks
 from master_daemon.supervisor.parcel import Parcel
 
@@ -31,11 +33,12 @@ class Early:
     task may not be, or goes to another backend: then it gets another ID.
     """
 
-    def __init__(self, delivery: Delivery, session_id: str = "", ahead: Sent | None = None) -> None:
+    def __init__(self, delivery: Delivery, session_id: str = "") -> None:
         self._delivery = delivery
         self._session_id = session_id
-        self._ahead = ahead
+        self._ahead: Sent | None = None
         self._sent: list[Sent] = []
+        self._vain: list[Sent] = []
         self._left: list[Parcel] = []
 
     def __enter__(self) -> Self:
@@ -44,8 +47,12 @@ class Early:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._drop_ahead()
         if kind is not None:
-            for sent in self._sent:
+            for sent in (*self._sent, *self._vain):
                 self._delivery.abandon(sent)
+
+    def send_ahead(self, kind: str, params: dict[str, JsonValue]) -> None:
+        """Before the transaction, in the writer's turn: nobody else wants the backend's meanwhile."""
+        self._ahead = self._delivery.send_ahead(self._session_id, kind, params)
 
     def take(self, transaction: Transaction, new: Draft, only: bool) -> str:
         """Store a new task, the last thing before the commit; where it is alone at its backend, its order leaves before
@@ -74,11 +81,12 @@ class Early:
         return self._delivery.begin(Parcel(job, [order]))
 
     def _drop_ahead(self) -> None:
-        """It was sent in vain."""
+        """It was sent in vain; its answer is read later, when it is there, for the connection's sake."""
         ahead = self._taken_ahead()
         if ahead is not None:
             self._delivery.habits.drop(self._session_id)
-            self._delivery.abandon(ahead)
+            ahead.held.give_back()
+            self._vain.append(ahead)
 
     def _store(self, transaction: Transaction, new: Draft, sent: Sent) -> None:
         """A light task is stored as done while that comes true: one commit for both, and nothing left to do before it.
@@ -110,6 +118,8 @@ class Early:
         for sent in self._sent:
             self._delivery.end(sent)
         self._delivery.deliver_each(self._left)
+        for sent in self._vain:
+            self._delivery.abandon(sent)
 
 
 def _fits(ahead: Job, job: Job, new: Draft) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -33,18 +36,24 @@ def quick(database: Database, delivery: Delivery, backend: Backend, job: Job, mo
     """A backend that did the page's last task in a moment."""
     learn_light(database, delivery, backend, job)
     monkeypatch.setattr(early_orders, "_MOMENT", 20)
-    ask(database, delivery, job, None)
+    ask(database, delivery, job)
     backend.taken.clear()
     return job
 
 
-def ask(database: Database, delivery: Delivery, job: Job, ahead: Sent | None, *refs: ImageRef) -> str:
-    """A task of the session, as its page asks for it."""
-    with Early(delivery, _PAGE, ahead) as early, database.write() as transaction:
+def ask(database: Database, delivery: Delivery, job: Job, ahead: Sent | None = None, *refs: ImageRef) -> str:
+    """A task of the session, as its page asks for it, with the order that has left."""
+    with _early(delivery, ahead) as early, database.write() as transaction:
         only = not tasks.open_count(transaction.connection, job.seat)
         task_id = early.take(transaction, tasks.draft(job.seat, NOOP, {}, list(refs), NOW), only)
     early.finish()
     return task_id
+
+
+def _early(delivery: Delivery, ahead: Sent | None) -> Early:
+    early = Early(delivery, _PAGE)
+    early._ahead = ahead
+    return early
 
 
 def sent_ahead(delivery: Delivery, backend: Backend) -> Sent:
@@ -68,13 +77,13 @@ def test_its_task_is_stored_once_as_done(database: Database, delivery: Delivery,
 
 def test_one_that_is_refused_is_nobodys(database: Database, delivery: Delivery, backend: Backend, quick: Job) -> None:
     before, sent = known(database, quick), sent_ahead(delivery, backend)
-    with pytest.raises(Problem, match="queue-full"), Early(delivery, _PAGE, sent), database.write():
+    with pytest.raises(Problem, match="queue-full"), _early(delivery, sent), database.write():
         raise Problem("queue-full", "Too many.")
     assert known(database, quick) == before
     with pytest.raises(Problem, match="stale-report"):
         finish(database, quick, sent.order.task_id)
     assert delivery.send_ahead(_PAGE, "noop", {}) is None, "not a second time"
-    assert ask(database, delivery, quick, None) in known(database, quick)
+    assert ask(database, delivery, quick) in known(database, quick)
 
 
 @pytest.mark.parametrize("why", ["busy", "draining", "image"])
@@ -88,7 +97,9 @@ def test_a_task_that_belongs_elsewhere_gets_another_name(
     if why == "draining":
         with database.write() as transaction:
             jobs.save(transaction, replace(quick, state=JobState.DRAINING))
+    assert sent.call.heard(20)
     task_id = ask(database, delivery, quick, sent, *refs)
+    assert sent.outcome is not None, "its connection is kept"
     assert task_id != sent.order.task_id
     assert sent.order.task_id not in known(database, quick)
     assert state_of(database, quick, task_id) is (TaskState.QUEUED if why == "draining" else TaskState.DONE)
@@ -104,12 +115,28 @@ def test_only_what_the_session_did_last_is_sent_ahead(
     assert delivery.send_ahead(_PAGE, "noop", {}) is None
 
 
-def test_nothing_is_sent_ahead_of_a_transaction_that_is_under_way(
+def test_it_leaves_in_its_writers_turn_and_before_the_transaction(
     database: Database, delivery: Delivery, backend: Backend, quick: Job
 ) -> None:
-    with database.write():
-        assert delivery.send_ahead(_PAGE, "noop", {}) is None
-    delivery.abandon(sent_ahead(delivery, backend))
+    early, asked = Early(delivery, _PAGE), threading.Event()
+
+    def write() -> str:
+        with early, database.write(partial(early.send_ahead, "noop", {})) as transaction:
+            return early.take(transaction, tasks.draft(quick.seat, NOOP, {}, [], NOW), only=True)
+
+    def page() -> str:
+        asked.set()
+        return write()
+
+    with ThreadPoolExecutor(1) as pages:
+        with database.write():
+            written = pages.submit(page)
+            assert asked.wait(20)
+            assert backend.taken == []
+        task_id = written.result(20)
+    early.finish()
+    assert backend.taken == [task_id], "once"
+    assert state_of(database, quick, task_id) is TaskState.DONE
 
 
 def test_a_backend_that_does_not_do_it_is_not_expected_to_the_next_time(
