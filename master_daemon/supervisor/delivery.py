@@ -102,10 +102,10 @@ class Delivery:
 
     def send_ahead(self, session_id: str, kind: str, params: dict[str, JsonValue]) -> Sent | None:
         """Send the order of a task to whom it will go most likely, before anybody looks: a light one, without images,
-        in its writer's turn. It waits for nothing.
+        in its writer's turn. It waits for nothing. A backend that sessions share may have somebody else's task by now.
         """
         habit = self.habits.last(session_id)
-        if habit is None or habit.kind != kind:
+        if habit is None or habit.kind != kind or not seats.is_session(habit.job.seat):
             return None
         return self.begin(Parcel(habit.job, [placing.first_order(new_id("t"), kind, params)]))
 

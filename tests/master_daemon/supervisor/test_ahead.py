@@ -111,6 +111,12 @@ def test_only_what_the_session_did_last_is_sent_ahead(
 ) -> None:
     assert delivery.send_ahead("s-another", "noop", {}) is None
     assert delivery.send_ahead(_PAGE, "similar", {}) is None
+    ours = delivery.send_ahead(_PAGE, "noop", {})
+    assert ours is not None
+    delivery.abandon(ours)
+    shared = replace(ours, parcel=replace(ours.parcel, job=replace(quick, seat="pool-1")))
+    delivery.habits.keep("s-of-many", shared)
+    assert delivery.send_ahead("s-of-many", "noop", {}) is None
     delivery.forget(quick)
     assert delivery.send_ahead(_PAGE, "noop", {}) is None
 
