@@ -8,10 +8,12 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend_container.faces import foreground
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo
@@ -27,6 +29,10 @@ FAKE = "fake"
 WAIT_POLICY = "PASSIVE"
 """Threads of one network sleep while they wait for each other. By default they spin, and take the CPU from the very
 thread they wait for as soon as a machine has more backends than cores: a page took 10 s then, and 1.8 s with this."""
+
+
+RANDOM = 200
+"""Random faces that show how far from the average an engine's faces are."""
 
 
 class Detector(Protocol):
@@ -50,6 +56,11 @@ class Models:
     refiner: Refiner | None = None
     """Makes the engine render one photo better; None where the engine cannot be refined."""
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @cached_property
+    def random_coordinates(self) -> NDArray[np.float32]:
+        """Of some random faces of the engine, shape (RANDOM, D): how far from the average its faces are."""
+        return self.engine.space.project(self.engine.sample(0, RANDOM))
 
     def faces(self, photo: Photo) -> list[FaceBox]:
         """The foreground faces of a photo from left to right. From any thread: networks take one photo at a time."""
@@ -127,10 +138,11 @@ def _device(wanted: Literal["auto", "cpu", "cuda"], cuda: Callable[[], bool]) ->
 
 def _warm_up(models: Models) -> None:
     """One face through every network, so that the first task finds kernels chosen and memory mapped."""
-    photo = models.engine.synthesize(models.engine.mean[np.newaxis])[0]
+    photo = models.engine.synthesize(models.engine.neighbours(models.engine.mean, 1, 1, 0))[0]
     side = models.engine.resolution
     face = next(iter(models.faces(photo)), FaceBox(0, 0, side, side, 1.0))
     if models.screen is not None:
         models.screen.look(photo[np.newaxis])
-    with contextlib.suppress(ModelError):  # the average face need not look like one to the landmark network
+        _ = models.random_coordinates
+    with contextlib.suppress(ModelError):  # a face need not look like one to the landmark network
         models.engine.encode(photo, face)

@@ -34,7 +34,6 @@ from backend_container.loading import WAIT_POLICY
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import load_engine
-from backend_container.models.sampling import neighbours
 from backend_container.models.stylegan2.config import WIDTHS, NetworkConfig
 from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.generator import Generator
@@ -122,7 +121,7 @@ def page(count: int, device: Device) -> Figures:
 
     def one(number: int) -> None:
         face = foreground(detector.find(photo))[0]
-        fillers = engine.synthesize(neighbours(engine.space, engine.encode(photo, face), number, PAGE, seed=number))
+        fillers = engine.synthesize(engine.neighbours(engine.encode(photo, face), number, PAGE, seed=number))
         if screen is not None:
             screen.look(np.concatenate([fillers, engine.frame(photo, face)[np.newaxis]]))
 

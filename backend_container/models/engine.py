@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth
+
 Photo = NDArray[np.uint8]
 """RGB image, uint8, shape (height, width, 3), values 0 to 255."""
 Photos = NDArray[np.uint8]
@@ -41,7 +43,7 @@ class FaceBox:
 
 
 class Space(Protocol):
-    """The linear subspace of an engine's latents in which neighbours are drawn (thesis, section 3.4.5)."""
+    """The linear subspace of an engine's latents that its faces lie in (thesis, section 3.4.5)."""
 
     @property
     def dimension(self) -> int: ...
@@ -81,6 +83,16 @@ class Engine(Protocol):
 
     def sample(self, seed: int, count: int) -> Latents:
         """`count` random faces. The nth depends on seed and n alone, whatever `count` is."""
+        ...
+
+    def neighbours(
+        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+    ) -> Latents:
+        """`count` faces like that of a latent (shape latent_shape), less alike with each page (1, 2, ...). The nth of a
+        page depends on the latent and on (seed, page, n) alone, to the byte.
+
+        Raises ValueError when page or count is below 1, or the seed negative.
+        """
         ...
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:

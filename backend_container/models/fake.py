@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
 
 RESOLUTION = 32
 _MIDDLE, _SPREAD = 128.0, 32.0  # a standard deviation of latents, in units of colour
@@ -51,6 +52,12 @@ class FakeEngine:
 
     def sample(self, seed: int, count: int) -> Latents:
         return np.stack([np.random.default_rng((seed, n)).standard_normal(3, np.float32) for n in range(count)])
+
+    def neighbours(
+        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+    ) -> Latents:
+        """In the thesis's ball, `sampling.neighbours`."""
+        return neighbours(self.space, latent, page, count, seed, growth)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """An ellipse of the face's mean colour."""

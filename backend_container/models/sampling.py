@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend_container.models.engine import Latents, Space
+if TYPE_CHECKING:
+    from backend_container.models.engine import Latents, Space
 
 Points = NDArray[np.float32]
 """n points of a d-dimensional space, float32, shape (n, d)."""
@@ -59,7 +61,7 @@ def page_radius(page: int, dimension: int, growth: Growth = DEFAULT_GROWTH) -> f
 
     Raises ValueError on a page or dimension below 1.
     """
-    _at_least(1, page=page, dimension=dimension)
+    at_least(1, page=page, dimension=dimension)
     return growth.radius(page) * math.sqrt(2 * dimension)
 
 
@@ -68,9 +70,9 @@ def normal(seed: int, *key: int, count: int, dimension: int) -> Points:
 
     Raises ValueError when the count or a part of the key is negative, or the dimension is below 1.
     """
-    _at_least(0, count=count)
-    _at_least(1, dimension=dimension)
-    points = [_stream(seed, *key, n).standard_normal(dimension, dtype=np.float32) for n in range(count)]
+    at_least(0, count=count)
+    at_least(1, dimension=dimension)
+    points = [stream(seed, *key, n).standard_normal(dimension, dtype=np.float32) for n in range(count)]
     return np.asarray(points, np.float32).reshape(count, dimension)
 
 
@@ -83,10 +85,10 @@ def ball(seed: int, *key: int, centre: NDArray[np.float32], radius: float, count
 
     Raises ValueError when a part of the key is negative, the radius negative or not finite, or count below 1.
     """
-    _at_least(1, count=count)
+    at_least(1, count=count)
     if not 0 <= radius < math.inf:
         raise ValueError(f"the radius is a finite number of 0 or more, not {radius}")
-    return np.stack([centre + radius * _unit_ball_point(_stream(seed, *key, n), centre.size) for n in range(count)])
+    return np.stack([centre + radius * _unit_ball_point(stream(seed, *key, n), centre.size) for n in range(count)])
 
 
 def neighbours(
@@ -94,10 +96,10 @@ def neighbours(
 ) -> Latents:
     """Latents of `count` faces like `latent` (shape latent_shape), less alike with each page (1, 2, ...).
 
-    They are drawn in the ball around the face's place in the subspace and lifted back. What the subspace leaves out of
-    the latent is left out of its neighbours too, as the thesis does (section 3.4.5): those are the directions along
-    which a photo leaves the faces that the model knows, and passing them on would give every filler of a lineup the
-    same flaws and the suspect's own peculiarities.
+    It is `Engine.neighbours` of engines that know no people. They are drawn in the ball around the face's place in the
+    subspace and lifted back. What the subspace leaves out of the latent is left out of its neighbours too, as the
+    thesis does (section 3.4.5): those are the directions along which a photo leaves the faces that the model knows, and
+    passing them on would give every filler of a lineup the same flaws and the suspect's own peculiarities.
 
     Face and neighbours are held within `LIMIT` along each direction, the allowable domain of Cootes et al. ("Active
     Shape Models", CVIU 61(1), 1995). A photo unlike those that the model learnt from lies far outside along the many
@@ -119,7 +121,7 @@ def interpolate(start: NDArray[np.float32], end: NDArray[np.float32], count: int
 
     Raises ValueError when count is below 2 or the shapes differ.
     """
-    _at_least(2, count=count)
+    at_least(2, count=count)
     if start.shape != end.shape:
         raise ValueError(f"two latents of one engine are needed; these have the shapes {start.shape} and {end.shape}")
     share = np.linspace(0, 1, count, dtype=np.float32).reshape(-1, *[1] * start.ndim)
@@ -127,8 +129,9 @@ def interpolate(start: NDArray[np.float32], end: NDArray[np.float32], count: int
     return (1 - share) * start + share * end
 
 
-def _stream(seed: int, *key: int) -> np.random.Generator:
-    _at_least(0, seed=seed, **{f"key {place}": part for place, part in enumerate(key)})
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """The random stream of a key. Raises ValueError when a part of it is negative."""
+    at_least(0, seed=seed, **{f"key {place}": part for place, part in enumerate(key)})
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
@@ -143,7 +146,8 @@ def _allowable(points: Points) -> Points:
     return held
 
 
-def _at_least(least: int, **numbers: int) -> None:
+def at_least(least: int, **numbers: int) -> None:
+    """Raises ValueError, which names it, when a number is smaller."""
     for name, number in numbers.items():
         if number < least:
             raise ValueError(f"{name} must be {least} or more, not {number}")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.engine import Engine, FaceBox, Latents, Photo, Photos, Space
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth
 from backend_container.refine.refinable import refinable_of
 from backend_container.refine.refined import RefinedWeights
 
@@ -46,6 +47,11 @@ class RefinedEngine:
 
     def sample(self, seed: int, count: int) -> Latents:
         return self._engine.sample(seed, count)
+
+    def neighbours(
+        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+    ) -> Latents:
+        return self._engine.neighbours(latent, page, count, seed, growth)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         return self._engine.frame(photo, face)

@@ -19,24 +19,29 @@ LARGEST_AGE_GAP = 15.0
 """Years between suspect and filler: two to three times the mean error of the age network (docs/attributes.md)."""
 CERTAIN = 0.8
 """Probability from which a gender counts as told."""
-UNUSUAL = 1.6
-"""Root mean square of a face's coordinates, in standard deviations, beyond which it is an outlier of the engine's
-space. Of the faces that an engine draws none is there: with D directions it is 1 with a deviation of 1 / sqrt(2 D)."""
 
 
 def flags(
-    fillers: Looks, coordinates: NDArray[np.float32], double_below: float, suspect: Looks | None = None
+    fillers: Looks, unusual: NDArray[np.bool_], double_below: float, suspect: Looks | None = None
 ) -> list[tuple[Flag, ...]]:
-    """Of each filler its flags, in the order of `Flag`. `coordinates`, shape (n, D), are those of `Engine.space`.
+    """Of each filler its flags, in the order of `Flag`. `unusual`, shape (n,), is what `farther` tells.
 
     Of two fillers that are alike the later one is flagged. Without a suspect only what a filler shows by itself, and
     its likeness to another, is judged.
     """
-    found = {Flag.UNCLEAR_FACE: ~fillers.clear, Flag.UNUSUAL_FACE: _unusual(coordinates)}
+    found = {Flag.UNCLEAR_FACE: ~fillers.clear, Flag.UNUSUAL_FACE: unusual}
     found[Flag.DOUBLE_OF_FILLER] = _doubles(fillers, double_below)
     if suspect is not None:
         found |= dict(_unlike(fillers, suspect, double_below))
     return [tuple(flag for flag in Flag if flag in found and found[flag][n]) for n in range(len(fillers.ages))]
+
+
+def farther(coordinates: NDArray[np.float32], random: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which faces are farther from the average than any of the engine's random ones, shape (n,).
+
+    Both are coordinates of `Engine.space`, shape (n, D) and (m, D), m of 1 or more.
+    """
+    return np.asarray(np.square(coordinates).mean(1) > np.square(random).mean(1).max())
 
 
 def _unlike(fillers: Looks, suspect: Looks, double_below: float) -> Iterator[tuple[Flag, NDArray[np.bool_]]]:
@@ -57,7 +62,3 @@ def _doubles(fillers: Looks, double_below: float) -> NDArray[np.bool_]:
     """Whether an earlier filler is alike, shape (n,)."""
     near = distances(fillers.identities, fillers.identities) < double_below
     return np.asarray(np.tril(near, -1).any(axis=1))
-
-
-def _unusual(coordinates: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray(np.sqrt(np.square(coordinates).mean(axis=1)) > UNUSUAL)

@@ -140,7 +140,8 @@ class Context:
         suspect = None if image_id is None else self._looks(screen, self._image(image_id))
         looks = screen.look(np.stack([one.image for one in rendered]))
         coordinates = self.engine.space.project(np.stack([one.latent for one in rendered]))
-        found = rules.flags(looks, coordinates, screen.double_below, suspect)
+        unusual = rules.farther(coordinates, self._models.random_coordinates)
+        found = rules.flags(looks, unusual, screen.double_below, suspect)
         return [replace(one, flags=flags) for one, flags in zip(rendered, found, strict=True)]
 
     def progress(self, percent: float) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from backend_container.models.sampling import neighbours
 from backend_container.tasks.params import Count, ImageParam, Seed, TaskParams
 from backend_container.tasks.registry import task
 
@@ -25,5 +24,5 @@ class Params(TaskParams):
 def similar(context: Context, params: Params) -> list[Rendered]:
     """Faces of people who do not exist, similar to the one on the photo; less so with each page."""
     latent = context.latent(params.image)
-    latents = neighbours(context.engine.space, latent, params.page, params.count, params.seed, context.growth)
+    latents = context.engine.neighbours(latent, params.page, params.count, params.seed, context.growth)
     return context.screen(context.render(latents, [""] * params.count), params.image)

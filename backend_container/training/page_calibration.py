@@ -23,11 +23,11 @@ from backend_container.models.engine import Engine, FaceBox, ModelError, Photo, 
 from backend_container.models.identity import IdentityEmbedding, distances, load_identity
 from backend_container.models.loader import WEIGHTS, load_engine
 from backend_container.models.page_growth import FILE, PageTable, equal_steps
-from backend_container.models.sampling import Growth, neighbours
+from backend_container.models.sampling import Growth
 from backend_container.training.measured_notes import Notes, Numbers
 
 log = logging.getLogger(__name__)
-RADII = (0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.7, 2.0)
+RADII = (0.52, 0.6, 0.7, 0.8, 0.9, 1.0, 1.4, 2.0)
 """At which the curve is measured, in the unit of `Growth`, from its first page on: nearer, fillers are each other's
 doubles."""
 ON_CURVE, ON_PAGE = 4, 16
@@ -106,7 +106,7 @@ class Ruler:
         return self.notes.get(name, measure) if self.notes else measure()
 
     def _on_page(self, suspect: Suspect, growth: Growth, page: int, count: int) -> list[float]:
-        fillers = neighbours(self.engine.space, suspect.latent, page, count, SEED, growth)
+        fillers = self.engine.neighbours(suspect.latent, page, count, SEED, growth)
         embedded = self.identity.embed(self.engine.synthesize(fillers))
         return [float(distance) for distance in distances(suspect.identity[np.newaxis], embedded)[0]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 
 from backend_container.models.appearance import mesh
 from backend_container.models.appearance.align import SIZE, align, whiten
+from backend_container.models.appearance.fillers import Fillers
 from backend_container.models.appearance.finisher import fixed_noise
 from backend_container.models.appearance.warp import Image
 from backend_container.models.appearance.weights import Weights
 from backend_container.models.appearance.weights import load as load_weights
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.landmarks import FaceMesh
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
 
 REACH = 4.0
 """Root mean square of a latent beyond which a render is no face any more; portraits from the front stay below 2."""
@@ -77,6 +80,18 @@ class AppearanceEngine:
         """`count` random faces, float32, shape (count, D + K); the nth depends on seed and n alone."""
         return self.space.lift(self._population.draw(seed, count))
 
+    def neighbours(
+        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+    ) -> Latents:
+        """Among the engine's people (`fillers`); in the thesis's ball, `sampling.neighbours`, where it has none.
+
+        What is the person's own is no neighbour's: it would give every filler the suspect's peculiarities.
+        """
+        if self._fillers is None:
+            return neighbours(self.space, latent, page, count, seed, growth)
+        components = latent[: self.space.dimension]
+        return self.space.lift(self._fillers.draw(components, page, count, seed, growth))
+
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """The face aligned and in neutral light, uint8, (SIZE, SIZE, 3). Raises ModelError (face-not-readable)."""
         frame, _ = align(photo, self._mesh.points(photo, face))
@@ -94,6 +109,11 @@ class AppearanceEngine:
         """Photos, uint8, shape (n, SIZE, SIZE, 3). One by one, so that no photo depends on its company."""
         photos = [self._photo(self._model.render(latent)) for latent in latents]
         return np.stack(photos) if photos else np.empty((0, SIZE, SIZE, 3), np.uint8)
+
+    @cached_property
+    def _fillers(self) -> Fillers | None:
+        """A quarter of a second of work, which engines that only render refined photos are spared."""
+        return Fillers.of(self._model, self._population)
 
     def _photo(self, render: Image) -> Photo:
         with torch.inference_mode():

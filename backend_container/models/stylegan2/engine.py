@@ -16,7 +16,7 @@ from torch import Tensor
 from backend_container.datasets.crop import extract_face
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.pca import LatentPCA
-from backend_container.models.sampling import normal
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours, normal
 from backend_container.models.stylegan2 import weights as files
 from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.weights import Weights
@@ -82,6 +82,12 @@ class StyleGAN2Engine:
             for latent, row in zip(latents, z, strict=True):
                 latent[:] = self._numpy(self._generator.latents(row[None], self._truncation)[0])
         return latents
+
+    def neighbours(
+        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+    ) -> Latents:
+        """In the thesis's ball, `sampling.neighbours`."""
+        return neighbours(self.space, latent, page, count, seed, growth)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """The face with its surroundings, shape (resolution, resolution, 3). Raises ModelError as `encode`."""

@@ -6,7 +6,7 @@ import skimage.data
 
 from backend_container.models.engine import Engine, FaceBox
 from backend_container.models.loader import ENGINES, WEIGHTS, load_engine
-from backend_container.models.sampling import interpolate, neighbours, normal
+from backend_container.models.sampling import interpolate, normal
 
 ASTRONAUT = FaceBox(left=178, top=68, right=272, bottom=188, score=1.0)
 
@@ -94,9 +94,9 @@ def test_projecting_twice_loses_no_more_than_once(engine, faces):
 
 
 def test_neighbours_render_and_the_nth_of_a_page_is_always_the_same(engine, faces):
-    page = neighbours(engine.space, faces[0], page=2, count=2, seed=1)
+    page = engine.neighbours(faces[0], page=2, count=2, seed=1)
     assert page.shape == (2, *engine.latent_shape)
-    again = neighbours(engine.space, faces[0], page=2, count=1, seed=1)
+    again = engine.neighbours(faces[0], page=2, count=1, seed=1)
     assert np.array_equal(engine.synthesize(again), engine.synthesize(page)[:1])
 
 
