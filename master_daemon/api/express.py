@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -27,8 +27,6 @@ from master_daemon.api.caller import Claim
 from master_daemon.observe import logs
 from master_daemon.parts import Parts
 
-_SHORT = 1024
-"""Bytes of a body that is remembered with the task that it asks for."""
 _JSON = ((b"content-type", b"application/json"),)
 PNG: Fields = ((b"content-type", b"image/png"), (b"cache-control", b"private, max-age=3600, immutable"))
 _TASK = re.compile(r"/api/v1/tasks/(t-[0-9a-z]{22})")
@@ -58,7 +56,7 @@ class Express:
             return None
         asked = head.method, head.target
         if asked == ("POST", "/api/v1/tasks") and is_small_json(head):
-            return _whole(lambda body: new_task.take(self._parts, session_id, _new_task(body)))
+            return _whole(lambda body: new_task.take(self._parts, session_id, read(NewTask, body)))
         if head.method != "GET" or head.chunked or head.content_length:
             return None
         if head.target == "/api/v1/session":
@@ -113,16 +111,6 @@ class _Call:
 def _whole(take: Callable[[bytes], Asked], threads: Crew | None = None) -> Whole:
     call = _Call(take)
     return Whole(call.answer, SMALL, call.after, threads=threads)
-
-
-def _new_task(body: bytes) -> NewTask:
-    """Most pages ask for the same again and again. Raises Problem as `read`."""
-    return _read_again(body) if len(body) <= _SHORT else read(NewTask, body)
-
-
-@lru_cache(256)
-def _read_again(body: bytes) -> NewTask:
-    return read(NewTask, body)
 
 
 def _nothing() -> None:
