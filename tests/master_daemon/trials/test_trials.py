@@ -12,6 +12,7 @@ import requests
 from ligan.problem import Problem
 from ligan.wire.job import Done, Heartbeat
 from ligan.wire.trial import LogPart, ReturnedFile, TrialResult
+from master_daemon.cluster.manager import JobRequest
 from master_daemon.developer_command.following import Following
 from master_daemon.developer_command.server import Server
 from tests.ligan.stub import wait_until
@@ -70,11 +71,15 @@ def test_an_unclear_submit_makes_one_job_at_most(lab: Lab, accepted: bool) -> No
     lab.house.manager.time_out_next(accepted)
     trial_id = lab.submit()
     nonce = lab.job(trial_id).nonce
-    wait_until(lambda: lab.job(trial_id).state != "REQUESTED", "its submission")
+
+    def of_this() -> list[JobRequest]:
+        return [one for one in lab.house.manager.submissions if one.nonce == nonce]
+
+    wait_until(of_this, "its submission")
     if accepted:
         wait_until(lambda: lab.job(trial_id).job_id, "its adoption")
     assert len(lab.house.manager.jobs(nonce)) == int(accepted)
-    assert len([one for one in lab.house.manager.submissions if one.nonce == nonce]) == 1
+    assert len(of_this()) == 1
 
 
 def test_a_refusal_is_told(lab: Lab) -> None:
