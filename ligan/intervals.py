@@ -149,6 +149,8 @@ MAX_OPEN_TASKS = 32
 """Tasks of one session that may wait or run; a page makes one at a time."""
 
 # State
+DISK_LAG = 0.02
+"""A commit that may lag behind the acknowledgement is on the disk after this; flushing each would cost as much as it."""
 LEASE_RENEWAL = 3.0
 """Between signs of life of the daemon that holds the database; each is one small write."""
 LEASE_STALE = 15.0

@@ -29,7 +29,7 @@ def take(parts: Parts, session_id: str, new: NewTask) -> Asked:
     named = form.images(new.params)
     early = Early(parts.delivery, session_id)
     ahead = None if named else partial(early.send_ahead, new.kind, new.params)
-    with early, parts.database.write(ahead) as transaction:
+    with early, parts.database.write(ahead, may_lag=early.expects_light(new.kind)) as transaction:
         asker = _asking(parts, transaction.connection, session_id)
         refs = _refs(transaction.connection, asker.key, named)
         task = tasks.draft(asker.key, form.kind, new.params, refs, parts.now())

@@ -54,7 +54,8 @@ def reports_api(parts: Parts) -> APIBlueprint:
 
 def progressed(parts: Parts, claimed: Claim, report: ReportedProgress) -> Asked:
     check_token(parts, claimed, *BACKENDS)
-    with parts.database.write() as transaction:
+    with parts.database.write(may_lag=True) as transaction:
+        transaction.lags = True
         reports.progress(transaction, _backend(parts, transaction, claimed), report, parts.now())
     return Asked(Done())
 

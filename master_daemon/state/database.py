@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Self
 
@@ -13,7 +14,9 @@ from sqlalchemy import URL, Connection, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from master_daemon.observe import metrics
+from master_daemon.state import boots
 from master_daemon.state.dialect import open_engine
+from master_daemon.state.disk import Disk
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import events
 from master_daemon.state.version import SchemaVersionError, create_or_migrate
@@ -47,6 +50,8 @@ class Transaction:
     events: list[StoredEvent] = field(default_factory=list)
     then: list[Callable[[], object]] = field(default_factory=list)
     """What is done once it is committed, outside the writers' lock: calls to other servers."""
+    lags: bool = False
+    """Nothing in it matters so much that a power cut of the next moment must not take it back (`Database.write`)."""
 
     def savepoint(self) -> Callable[[], None]:
         """What is written from here on, its events too, is undone by a call of what this returns."""
@@ -63,7 +68,7 @@ class Transaction:
 class Database:
     """SQLite in WAL mode or PostgreSQL. This process's writers take turns; readers never wait. Any thread may use it.
 
-    What `write` returned from is durable: it survives a killed daemon and a power cut.
+    What `write` returned from is durable: it survives a killed daemon and, but for what may lag, a power cut.
     Raises DatabaseUnusableError when it cannot be opened or its tables have another version.
     """
 
@@ -76,7 +81,8 @@ class Database:
             raise DatabaseUnusableError(f"{error.name} is missing: pip install 'ligan[postgresql]'.") from error
         self.engine = engine
         self._reader = engine.execution_options(**self._dialect.reading)
-        self._writer = Writer(engine, self._dialect.begin)
+        self._writer = Writer(engine, self._dialect)
+        self._disk = Disk(Path(str(where.database))) if self._dialect.lags else None
         self._writing = threading.Lock()
         self._guard: Guard = _unguarded
         self._listeners: list[Listener] = []
@@ -89,6 +95,8 @@ class Database:
                 connection.execute(text(self._dialect.exclusive))
                 now = float(connection.execute(text(self._dialect.clock)).scalar_one())
                 create_or_migrate(connection, now, holder)
+                if self._disk is not None:
+                    boots.note(connection)
         except (DBAPIError, SchemaVersionError) as error:
             self.close()
             raise DatabaseUnusableError(f"The database in {_name(where)} {self._explain(error)}") from error
@@ -107,9 +115,12 @@ class Database:
         self._listeners.append(listener)
 
     @contextmanager
-    def write(self, first: Callable[[], object] | None = None) -> Iterator[Transaction]:
+    def write(self, first: Callable[[], object] | None = None, may_lag: bool = False) -> Iterator[Transaction]:
         """All or nothing, durable when it ends. Publishing is part of the turn, so that ids arrive in order. `first` is
         called when it is this writer's turn, before the transaction begins.
+
+        `may_lag`: the block may find that a power cut may take back what it writes, and say so (`Transaction.lags`);
+        then it is on the disk DISK_LAG seconds later. A killed daemon loses nothing of it either.
 
         Raises what the guard raises. An error of the commit itself may leave open whether it happened; then the
         next transaction finds out, and publishes the events if it did.
@@ -119,12 +130,14 @@ class Database:
             with self._writing:
                 if first is not None:
                     first()
-                with self._writer.transaction(self._guard) as connection:
+                with self._writer.transaction(self._guard, may_lag) as connection:
                     if self._unpublished:
                         self._settle(connection)
                     transaction = Transaction(connection)
                     yield transaction
                     self._unpublished = transaction.events
+                if may_lag and self._disk is not None:
+                    (self._disk.flush_soon if transaction.lags else self._disk.flush)()
                 self._publish()
         finally:
             metrics.database_write_seconds.observe(perf_counter() - began)
@@ -150,6 +163,8 @@ class Database:
                 connection.cursor().execute(self._dialect.tidy)
 
     def close(self) -> None:
+        if self._disk is not None:
+            self._disk.close()
         self._writer.close()
         self.engine.dispose()
 

@@ -44,6 +44,12 @@ class Dialect:
     """SQL that begins a write; empty where the driver begins by itself."""
     exclusive: str = "SELECT 1"
     """SQL that keeps other daemons from creating the tables until the transaction ends."""
+    waits: str = ""
+    """SQL, outside a transaction, after which commits wait for the disk, as they do on a new connection; empty where
+    they always do.
+    """
+    lags: str = ""
+    """SQL after which they do not: `disk.py` sees to it."""
     tidy: str = ""
     """SQL, outside a transaction, after which what was deleted is in no file any more; empty where there is none."""
 
@@ -55,6 +61,8 @@ SQLITE = Dialect(
     engine={"pool_size": 8, "max_overflow": 24},
     reading={_BEGIN: "BEGIN"},
     begin="BEGIN IMMEDIATE",  # the right to write first: what is read then is what is written over
+    waits="PRAGMA synchronous=FULL",
+    lags="PRAGMA synchronous=NORMAL",
     tidy="PRAGMA wal_checkpoint(TRUNCATE)",
 )
 POSTGRESQL = Dialect(

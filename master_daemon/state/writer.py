@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from master_daemon.state.dialect import Dialect
 from master_daemon.state.prepared import Prepared, commit
 
 Guard = Callable[[Connection], None]
@@ -18,21 +19,25 @@ class Writer:
     giving it back costs as much as what a transaction does.
 
     To SQLAlchemy it is one transaction for as long as the connection is kept. Beneath that the driver's own are begun
-    and committed, which costs a third; `begin` is the SQL for it, empty where the driver begins by itself.
+    and committed, which costs a third.
     """
 
-    def __init__(self, engine: Engine, begin: str) -> None:
+    def __init__(self, engine: Engine, dialect: Dialect) -> None:
         self._engine = engine
-        self._begin = Prepared(text(begin)) if begin else None
+        self._begin = _prepared(dialect.begin)
+        self._modes = {False: _prepared(dialect.waits), True: _prepared(dialect.lags)}
         self._kept: Connection | None = None
+        self._lags: bool | None = None
+        """Of the kept connection; None where nobody knows."""
 
     @contextmanager
-    def transaction(self, guard: Guard) -> Iterator[Connection]:
+    def transaction(self, guard: Guard, lags: bool = False) -> Iterator[Connection]:
         """All or nothing. `guard` asks the database something first, and raises when nothing may be written.
 
         It is called again on a new connection when the kept one turns out to be lost, as after a server's restart.
+        `lags`: the commit does not wait for the disk, where the dialect has that.
         """
-        connection = self._begun(guard)
+        connection = self._begun(guard, lags)
         try:
             yield connection
             commit(connection)
@@ -46,20 +51,22 @@ class Writer:
             self._kept.close()
             self._kept = None
 
-    def _begun(self, guard: Guard) -> Connection:
+    def _begun(self, guard: Guard, lags: bool) -> Connection:
         kept, self._kept = self._kept, None
         if kept is not None:
             try:
-                return self._guarded(kept, guard)
+                return self._guarded(kept, guard, lags)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
         fresh = self._engine.connect()
         fresh.begin()
-        return self._guarded(fresh, guard)
+        self._lags = None
+        return self._guarded(fresh, guard, lags)
 
-    def _guarded(self, connection: Connection, guard: Guard) -> Connection:
+    def _guarded(self, connection: Connection, guard: Guard, lags: bool) -> Connection:
         try:
+            self._set_mode(connection, lags)
             if self._begin is not None:
                 self._begin.run(connection, {})
             guard(connection)
@@ -67,3 +74,13 @@ class Writer:
             connection.close()
             raise
         return connection
+
+    def _set_mode(self, connection: Connection, lags: bool) -> None:
+        mode = self._modes[lags]
+        if mode is not None and self._lags != lags:
+            mode.run(connection, {})
+            self._lags = lags
+
+
+def _prepared(sql: str) -> Prepared | None:
+    return Prepared(text(sql)) if sql else None

@@ -50,6 +50,11 @@ class Early:
             for sent in (*self._sent, *self._vain):
                 self._delivery.abandon(sent)
 
+    def expects_light(self, kind: str) -> bool:
+        """Whether the session's last task of this kind was done in a moment."""
+        habit = self._delivery.habits.last(self._session_id)
+        return habit is not None and habit.kind == kind
+
     def send_ahead(self, kind: str, params: dict[str, JsonValue]) -> None:
         """Before the transaction, in the writer's turn: nobody else wants the backend's meanwhile."""
         self._ahead = self._delivery.send_ahead(self._session_id, kind, params)
@@ -99,6 +104,7 @@ class Early:
             reports.add_done(transaction, new, nonce)
             if sent.hears_done(_MOMENT):
                 habits.keep(self._session_id, sent)
+                transaction.lags = True  # nothing came of it that anybody could miss
                 return
             habits.unlearn(sent)
             undo()

@@ -158,6 +158,21 @@ def test_a_backend_that_does_not_do_it_is_not_expected_to_the_next_time(
     assert backend.taken == [task_id], "once"
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_only_what_is_done_may_reach_the_disk_later(
+    database: Database, delivery: Delivery, backend: Backend, quick: Job, done: bool
+) -> None:
+    backend.done = done
+    with _early(delivery, sent_ahead(delivery, backend)) as early:
+        assert early.expects_light("noop")
+        assert not early.expects_light("similar")
+        with database.write(may_lag=True) as transaction:
+            early.take(transaction, tasks.draft(quick.seat, NOOP, {}, [], NOW), only=True)
+            assert transaction.lags == done
+    early.finish()
+    assert early.expects_light("noop") == done
+
+
 def test_so_many_sessions_are_remembered_and_no_more(
     database: Database, delivery: Delivery, backend: Backend, quick: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
