@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -23,5 +23,11 @@ def new_id(prefix: str = "") -> str:
     """A fresh identifier: `s-…` session, `i-…` image, `t-…` task, `j-…` trial, `f-…` frontend, no prefix for a job's
     nonce.
     """
-    body = secrets.token_bytes(_LENGTH).translate(_LETTERS).decode()
+    body = os.urandom(_LENGTH).translate(_LETTERS).decode()
     return f"{prefix}-{body}" if prefix else body
+
+
+def is_id(text: str, prefix: str = "") -> bool:
+    """Has it the form of `new_id(prefix)`?"""
+    body = text.removeprefix(f"{prefix}-") if prefix else text
+    return (not prefix or body != text) and len(body) == _LENGTH and set(body) <= set(_ALPHABET)

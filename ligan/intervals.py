@@ -150,7 +150,7 @@ MAX_OPEN_TASKS = 32
 
 # State
 DISK_LAG = 0.02
-"""A commit that may lag behind the acknowledgement is on the disk after this; flushing each would cost as much as it."""
+"""A commit that may lag behind is on the disk after this; to flush each by itself would cost more than it did."""
 LEASE_RENEWAL = 3.0
 """Between signs of life of the daemon that holds the database; each is one small write."""
 LEASE_STALE = 15.0

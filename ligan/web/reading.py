@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from ligan.web.app import invalid, too_deep
 
@@ -26,7 +28,8 @@ def read(message: type[M], body: bytes) -> M:
 
 def _json(body: bytes) -> object:
     """What the body says, None where it is not JSON."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return from_json(body, cache_strings="none")
+    with suppress(ValueError):
+        return json.loads(body)  # takes a little more, and says what is too deep
+    return None

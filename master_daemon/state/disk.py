@@ -39,7 +39,8 @@ class Disk:
 
     def flush_soon(self) -> None:
         """See that all that is committed is on the disk in DISK_LAG seconds; for many commits it is one effort."""
-        self._asked.set()
+        if not self._asked.is_set():  # much quicker than to set it again
+            self._asked.set()
 
     def close(self) -> None:
         """What is still to be flushed is, before this returns."""
