@@ -21,9 +21,10 @@ from tests.master_daemon.state.written import writer
 from tests.postgresql_fixture import PostgreSQL
 
 
+@pytest.mark.parametrize("mode", ["stream", "lag"])
 @pytest.mark.parametrize("count", [1, 20, 77])
-def test_a_killed_daemon_loses_nothing_that_it_acknowledged(url: str, count: int) -> None:
-    with writer(url, "stream") as killed:
+def test_a_killed_daemon_loses_nothing_that_it_acknowledged(url: str, count: int, mode: str) -> None:
+    with writer(url, mode) as killed:
         acknowledged = [int(killed.line()) for _ in range(count)]
         killed.process.kill()
         acknowledged += [int(line) for line in iter(killed.line, "")]

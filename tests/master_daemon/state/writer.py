@@ -1,7 +1,8 @@
 """A daemon in miniature, to be frozen and killed: python -m tests.master_daemon.state.writer URL MODE.
 
-It takes the lease, says `epoch N`, and stores an event for every line of its input; `stream` needs no lines. What is
-stored it says by its number, `inside` while still in the transaction. Fenced, it says so and ends.
+It takes the lease, says `epoch N`, and stores an event for every line of its input; `stream` needs no lines, nor does
+`lag`, which does not wait for the disk. What is stored it says by its number, `inside` while still in the transaction.
+Fenced, it says so and ends.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ def main(url: str, mode: str) -> None:
         session_id = sessions.renew(transaction, None, time.time())
         key = sessions.key_of(transaction.connection, session_id)
     say(f"epoch {tenure.epoch} {key}")
-    for _ in itertools.count() if mode == "stream" else sys.stdin:
+    for _ in itertools.count() if mode in ("stream", "lag") else sys.stdin:
         try:
-            store(database, key, inside=mode == "inside")
+            store(database, key, mode)
         except FencedError:
             say(f"fenced {tenure.fenced}")
             return
@@ -37,10 +38,11 @@ def main(url: str, mode: str) -> None:
             say(f"failed {type(error.orig).__name__}")
 
 
-def store(database: Database, key: str, inside: bool) -> None:
-    with database.write() as transaction:
+def store(database: Database, key: str, mode: str) -> None:
+    with database.write(may_lag=mode == "lag") as transaction:
+        transaction.lags = mode == "lag"
         events.append(transaction, key, EventName.ON_QUEUE, Backend(), time.time())
-        if inside:
+        if mode == "inside":
             transaction.connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '300ms'")
             say("inside")
             sys.stdin.readline()
