@@ -15,9 +15,9 @@ SERVER = [
     "pydantic>=2.12",
     "requests>=2.31",
     "urllib3>=2",
+    "uvloop>=0.19",
 ]
 DAEMON = [
-    "uvloop>=0.19",
     "sqlalchemy>=2.0",
     "cryptography>=42",
     "paramiko>=3.4",

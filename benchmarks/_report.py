@@ -29,6 +29,24 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def count(text: str) -> int:
+    """For argparse: a whole number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """For argparse: a number above 0, also of a part. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
 def show(figures: Figures, as_json: bool) -> None:
     print(json.dumps(figures, indent=2) if as_json else "\n".join(_lines(figures)), flush=True)
 

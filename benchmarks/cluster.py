@@ -9,7 +9,7 @@ start   from asking for a job to its first answer, on an idle cluster, with the 
 warm    a no-op task from submit to result, with everything running. LiGAN: `POST tasks` to the `on-result` event,
         through the public port and every hop; peers: the call and its result. Goals: 0.5 of Parsl's, 0.1 of dask's.
 rpcs    calls to slurmctld a minute (sdiag) while 1, 10 and 50 sessions have ready backends, and in a session's whole
-        life besides, by srun and by sbatch. Goals: flat, and at most 3, which srun needs where no node is powered down.
+        life besides, by srun and by sbatch. Goals: flat, and at most 3 (slurm/README.md).
 
 Peers are installed on first use under build/peers, with settings that favour them; `what` names version and settings.
 One that cannot be installed is left out, and the table says why. It needs root on Debian 12 for slurm/test-cluster,

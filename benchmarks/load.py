@@ -43,7 +43,7 @@ from _cluster import cluster, listening, rpcs
 from _guest import Guest, World
 from _ledger import Ledger
 from _process import allow_open_files
-from _report import ROOT, Figures, machine, parser_of, show, summary
+from _report import ROOT, Figures, amount, count, machine, parser_of, show, summary
 from _vitals import Vitals, watch
 
 sys.path.insert(0, str(ROOT))
@@ -81,12 +81,12 @@ def main() -> None:
 
 def _arguments() -> Namespace:
     parser = parser_of(__doc__)
-    parser.add_argument("--users", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=2, help="from the first one's coming (default 2)")
+    parser.add_argument("--users", type=count, default=200)
+    parser.add_argument("--minutes", type=amount, default=2, help="from the first one's coming (default 2)")
     parser.add_argument("--manager", choices=("slurm", "local"), default="slurm")
-    parser.add_argument("--pool", type=int, default=4, help="backends; at most the cluster's GPUs (default 4)")
+    parser.add_argument("--pool", type=count, default=4, help="backends; at most the cluster's GPUs (default 4)")
     parser.add_argument("--tls", choices=("auto", "always"), default="auto", help="the site's `tls.between_parts`")
-    parser.add_argument("--think", type=float, default=15, help="seconds at a page, in the mean (default 15)")
+    parser.add_argument("--think", type=amount, default=15, help="seconds at a page, in the mean (default 15)")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is decided by chance")
     return parser.parse_args()
 

@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from _report import BUILD, Figures, machine, parser_of, show
 
-from backend_container.datasets.shards import FaceShards
+from backend_container.datasets.shards import DatasetError, FaceShards
 from backend_container.evaluation.kernel_distance import squared_discrepancy
 from backend_container.faces import foreground
 from backend_container.loading import fingerprint
@@ -220,7 +221,10 @@ def main() -> None:
     if given.photos is None and not given.only_table:
         print("skipped: no --photos, a folder of shards of people whom the engine never saw (ligan dataset build)")
         return
-    rows = _kept(given.rows, given.seconds) if given.only_table else measure(given)
+    try:
+        rows = _kept(given.rows, given.seconds) if given.only_table else measure(given)
+    except (DatasetError, ModelError) as error:
+        sys.exit(getattr(error, "detail", str(error)))
     show({"machine": machine(), **table(rows)}, given.json)
 
 

@@ -31,7 +31,7 @@ from typing import Any
 
 import psutil
 from _cluster import Cluster, cluster
-from _report import ROOT, Figures, machine, parser_of, show, summary, timed
+from _report import ROOT, Figures, count, machine, parser_of, show, summary, timed
 
 sys.path.insert(0, str(ROOT))
 
@@ -55,7 +55,7 @@ _SRUN = ("srun", "--immediate=10", "--mpi=none", "--chdir=/tmp", "--cpus-per-tas
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("--starts", type=int, default=5, help="besides the first one (default 5)")
+    parser.add_argument("--starts", type=count, default=5, help="besides the first one (default 5)")
     parser.add_argument("--engine", default="appearance")
     parser.add_argument("--images", type=Path, default=ROOT / "build" / "images", help="folder of both .sif files")
     arguments = parser.parse_args()

@@ -28,7 +28,7 @@ import uvloop
 from _elsewhere import HERE, Host, another
 from _nginx import before, installed, nginx
 from _process import allow_open_files, emitter
-from _report import Figures, machine, parser_of, show
+from _report import Figures, count, machine, parser_of, show
 from _tunnel_proxies import configurable_http_proxy, files_on, place, proxies
 from events import deliver
 
@@ -39,9 +39,9 @@ _NOT_HERE = "left out: it needs root and network namespaces"
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--pages", type=int, default=1000)
+    parser.add_argument("--rounds", type=count, default=5)
+    parser.add_argument("--seconds", type=count, default=2)
+    parser.add_argument("--pages", type=count, default=1000)
     arguments = parser.parse_args()
     allow_open_files()
     show(measure(arguments.rounds, arguments.seconds, arguments.pages), arguments.json)

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LENGTH = 32  # bytes, as many as the hash's
+_DIFFERENT = 12
+"""Different bytes that drawn ones have at least, in hexadecimal too; zeros and placeholders have fewer."""
 
 
 def load_secret(path: Path) -> bytes:
     """The installation's secret, made on first use; the file must be its owner's alone.
 
-    Raises PermissionError when others may read the file, OSError when it was cut off: anybody could guess that.
+    Raises PermissionError when others may read the file, OSError when it was cut off or not drawn by chance: anybody
+    could guess that.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -33,6 +36,8 @@ def _read_secret(path: Path) -> bytes:
     secret = path.read_bytes()
     if len(secret) < _LENGTH:
         raise OSError(f"{path} holds {len(secret)} bytes instead of {_LENGTH}; delete it, and a new one is made.")
+    if len(set(secret)) < _DIFFERENT:
+        raise OSError(f"{path} holds no secret drawn by chance; delete it, and a new one is made.")
     return secret
 
 

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+_left = Event()
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """Print `text`. A reader that has had enough (`| head`) is no error, and gets no more."""
-    try:
+    with _reader():
+        print(text, end=end, flush=True)  # noqa: T201
+
+
+def mention(text: str) -> None:
+    """Print what is not the point: neither a reader that has gone nor a lost terminal or full disk is an error."""
+    with _reader(OSError):
         print(text, flush=True)  # noqa: T201
-    except BrokenPipeError:
+
+
+def pour(data: bytes) -> None:
+    """Write `data` byte for byte; else as `say`."""
+    with _reader():
+        rest = memoryview(data)
+        while rest:  # without a buffer (python -u) a write may take a part
+            rest = rest[sys.stdout.buffer.write(rest) :]
+        sys.stdout.flush()
+
+
+def is_read() -> bool:
+    """Is somebody there who reads what is said?"""
+    return not _left.is_set()
+
+
+@contextmanager
+def _reader(bearable: type[OSError] = BrokenPipeError) -> Iterator[None]:
+    try:
+        yield
+    except bearable:
+        _left.set()
         # The interpreter flushes once more at its end. docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ligan import __version__
 from ligan.memory import give_back_what_is_free, settle
+from ligan.output import mention
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon.cluster.local_job import DamagedRecordError
 from master_daemon.daemon import Daemon, StateInUseError, new_event_loop
@@ -87,7 +88,7 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.put_nowait, number)
-    print(f"LiGAN {__version__}  state in {state_dir}", flush=True)
+    mention(f"LiGAN {__version__}  state in {state_dir}")
     give_back_what_is_free()
     daemon = Daemon(settings, state_dir)
     daemon.tenure.when_fenced(lambda: loop.call_soon_threadsafe(stopping.put_nowait, signal.SIGTERM))
@@ -101,16 +102,16 @@ async def _serve(settings: Settings, state_dir: Path) -> int:
     received = await stopping.get()
     waiter.cancel()
     end_jobs = received == signal.SIGINT or settings.daemon.resource_manager == "local"
-    print("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"), flush=True)
+    mention("\nLiGAN stops" + (" and ends its jobs" if end_jobs else "; its jobs go on"))
     await daemon.stop(end_jobs)
     return 1 if daemon.tenure.fenced else 0
 
 
 async def _announce(daemon: Daemon) -> None:
-    print(f"starting the web server ({daemon.manager.name}) ...", flush=True)
+    mention(f"starting the web server ({daemon.manager.name}) ...")
     while not daemon.frontend_ready():
         await asyncio.sleep(0.1)
-    print(f"ready: {daemon.url}   (Ctrl-C stops everything)", flush=True)
+    mention(f"ready: {daemon.url}   (Ctrl-C stops everything)")
 
 
 def _log_to_stderr(log_format: Literal["text", "json"], verbose: bool) -> None:

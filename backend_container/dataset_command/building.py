@@ -51,14 +51,21 @@ def build(arguments: argparse.Namespace) -> int:
         progress.end()
         print("ligan dataset: stopped. The same command goes on from here.", file=sys.stderr)
         return STOPPED
-    except (DatasetError, OSError) as error:
-        progress.end()
-        print(f"ligan dataset: {error}", file=sys.stderr)
-        return 1
+    except DatasetError as error:
+        return _failed(progress, str(error))
+    except OSError as error:
+        why = f"{error.filename or arguments.out}: {error.strerror or error}"
+        return _failed(progress, f"{why}. When that is put right, the same command goes on.")
     progress.end()
     built = _built(arguments.out, recipe.size, report, progress.speed(report.read))
     say(built.model_dump_json(indent=2) if arguments.json else show(built))
     return 0
+
+
+def _failed(progress: ProgressLine, sentence: str) -> int:
+    progress.end()
+    print(f"ligan dataset: {sentence}", file=sys.stderr)
+    return 1
 
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:

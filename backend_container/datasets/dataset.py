@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from backend_container.datasets.face import Broken, Dropped, Face
 from backend_container.datasets.labels import read_table
@@ -65,21 +65,37 @@ class Dataset:
             outcome = prepared(reference, each)
             yield rest.take(position, outcome) if isinstance(outcome, Face) else outcome
 
+    @overload
+    def create(self) -> Iterator[Face]: ...
+
+    @overload
     def create(
         self,
         out: Path | str,
         *,
-        size: int,
+        size: int = 256,
         workers: int = 1,
         on_progress: Callable[[int, int, int], None] | None = None,
-    ) -> Report:
+    ) -> Report: ...
+
+    def create(
+        self,
+        out: Path | str | None = None,
+        *,
+        size: int = 256,
+        workers: int = 1,
+        on_progress: Callable[[int, int, int], None] | None = None,
+    ) -> Report | Iterator[Face]:
         """Build shards of `size` pixels in the folder `out`; goes on where a build of the same was stopped.
 
-        `workers` processes take the steps before the first window, and so have to be able to import their functions.
+        Without a folder it gives an iterator over the faces, as the listing's. `workers` processes take the steps
+        before the first window, and so have to be able to import their functions.
         `on_progress(done, total, kept)` is told about images. Raises DatasetError.
         """
         from backend_container.datasets.build import build
 
+        if out is None:
+            return iter(self)
         return build(self, Path(out), size, workers, on_progress or _silent)
 
     def describe(self) -> Mapping[str, Any]:

@@ -102,10 +102,19 @@ def _of_archive(path: Path) -> Iterator[Reference]:
                 reached = member.offset_data
                 if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
                     yield _member(path, member)
+            _check_end(path, archive.offset)
     except (tarfile.TarError, OSError) as error:
         if reached < 0:
             raise DatasetError(f"{path} cannot be read ({error}). If it is compressed, run gunzip or unxz.") from error
         yield Reference(path.name, path, broken=f"The archive is damaged or cut off ({error}): what follows is lost.")
+
+
+def _check_end(path: Path, offset: int) -> None:
+    """tarfile takes a damaged header, behind the first, for the end; there the archive has a block of zeros, POSIX."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end where its last file ends")
 
 
 def _member(path: Path, member: tarfile.TarInfo) -> Reference:

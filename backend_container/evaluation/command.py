@@ -61,6 +61,10 @@ def at_least(least: int) -> Callable[[str], int]:
 def evaluate(arguments: argparse.Namespace) -> int:
     """judge an engine by figures"""
     try:
+        arguments.out.mkdir(parents=True, exist_ok=True)  # before minutes of work
+    except OSError as error:
+        return _unwritable(arguments.out, error)
+    try:
         from backend_container.datasets.shard_index import DatasetError
         from backend_container.models.engine import ModelError
 
@@ -112,14 +116,17 @@ def _answered(arguments: argparse.Namespace, evaluation: Evaluation) -> int:
     from backend_container.evaluation.summary import summary
 
     try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "report.json").write_text(evaluation.report.model_dump_json(indent=2) + "\n")
         (arguments.out / "report.html").write_text(page(evaluation))
     except OSError as error:
-        return _refused(f"The report cannot be written to {arguments.out}: {error.strerror}. Name a folder with --out.")
+        return _unwritable(arguments.out, error)
     text = evaluation.report.model_dump_json(indent=2) if arguments.json else summary(evaluation.report)
     say(text if arguments.json else f"{text}\n{arguments.out / 'report.html'}")
     return 0
+
+
+def _unwritable(out: Path, error: OSError) -> int:
+    return _refused(f"The report cannot be written to {out}: {error.strerror}. Name a folder with --out.")
 
 
 def _refused(reason: str) -> int:

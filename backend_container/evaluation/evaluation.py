@@ -74,7 +74,7 @@ def evaluate(
         people = read_people(engine, judges.detector, drawn, tell)
     readable = people if people and len(people.frames) else None
     apart = _spread(judges, faces, tell)
-    scores = _scores(judges, readable, tell) if readable else None
+    scores = _scores(judges, readable, readable.made, tell) if readable and readable.made is not None else None
     compared = histograms(judges.attributes, readable.frames, faces) if judges.attributes and readable else []
     report = Report(
         setting=setting,
@@ -92,8 +92,10 @@ def evaluate(
 
 
 def _without_photos(people: People | None) -> list[Absent]:
-    what = "FID, KID, precision, recall, reconstruction, attributes"
-    return [] if people else [Absent(what=what, reason="There are no photos that could be read. Name some: --photos.")]
+    if people is None:
+        what = "FID, KID, precision, recall, reconstruction, attributes"
+        return [Absent(what=what, reason="There are no photos that could be read. Name some: --photos.")]
+    return [Absent(what="reconstruction", reason=people.not_made)] if people.not_made else []
 
 
 def _random_faces(engine: Engine, plan: Plan, tell: Tell) -> Photos:
@@ -125,25 +127,25 @@ def _spread(judges: Judges, faces: Photos, tell: Tell) -> Spread | None:
     return spread(in_chunks("identities of random faces", judges.identity.embed, faces, tell))
 
 
-def _scores(judges: Judges, people: People, tell: Tell) -> Scores:
-    errors = squared_errors(people.frames, people.made)
+def _scores(judges: Judges, people: People, made: Photos, tell: Tell) -> Scores:
+    errors = squared_errors(people.frames, made)
     features, identity = judges.features, judges.identity
     return Scores(
         errors,
-        perceptual_distances(features, people.frames, people.made) if features else None,
-        _recognition(judges, people, tell),
+        perceptual_distances(features, people.frames, made) if features else None,
+        _recognition(judges, people, made, tell),
         identity.same_person_below if identity else None,
     )
 
 
-def _recognition(judges: Judges, people: People, tell: Tell) -> Recognition | None:
+def _recognition(judges: Judges, people: People, made: Photos, tell: Tell) -> Recognition | None:
     if judges.identity is None:
         return None
-    frames, made = (
+    frames, reconstructions = (
         in_chunks(what, judges.identity.embed, photos, tell)
-        for what, photos in (("identities of photos", people.frames), ("identities of reconstructions", people.made))
+        for what, photos in (("identities of photos", people.frames), ("identities of reconstructions", made))
     )
-    return recognise(frames, made, people.people)
+    return recognise(frames, reconstructions, people.people)
 
 
 def _likeness(judges: Judges, people: People, faces: Photos, plan: Plan, tell: Tell) -> Likeness | None:

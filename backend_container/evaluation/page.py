@@ -15,7 +15,7 @@ from backend_container.evaluation.scores import Scores
 from backend_container.evaluation.sheet import embedded, pairs, sheet
 from backend_container.evaluation.summary import lines, number, percent
 from backend_container.models.attributes.histogram_plot import histogram_svg
-from backend_container.models.engine import Photo
+from backend_container.models.engine import Photo, Photos
 
 SHOWN = 32
 """Faces of a sheet, at most."""
@@ -42,8 +42,9 @@ def _sections(evaluation: Evaluation) -> Iterator[str]:
     yield _settings(report)
     yield _table("Figures", ("Figure", "Value", ""), [(line.label, line.value, line.better) for line in lines(report)])
     yield from _faces(evaluation)
-    if evaluation.people is not None and evaluation.scores is not None:
-        yield from _photos(evaluation.people, evaluation.scores)
+    people = evaluation.people
+    if people is not None and people.made is not None and evaluation.scores is not None:
+        yield from _photos(people, people.made, evaluation.scores)
     yield from _groups(report.groups)
     yield from _attributes(evaluation)
     yield from _missing(report)
@@ -66,7 +67,7 @@ def _faces(evaluation: Evaluation) -> Iterator[str]:
         yield distribution(title, "identity distance", sets, ("one person below", evaluation.threshold))
 
 
-def _photos(people: People, scores: Scores) -> Iterator[str]:
+def _photos(people: People, made: Photos, scores: Scores) -> Iterator[str]:
     order = np.argsort(scores.errors if scores.recognition is None else scores.recognition.distances)
     measure = "squared error" if scores.recognition is None else "identity distance"
     half = min(SHOWN // 2, (len(order) + 1) // 2)
@@ -74,7 +75,7 @@ def _photos(people: People, scores: Scores) -> Iterator[str]:
     for word, rows in (("best", order[:half]), ("worst", order[half:][-half:])):
         if len(rows):
             alt = f"{len(rows)} photos, each above its reconstruction: the {word} by {measure}"
-            yield f"<h3>The {word}, by {measure}</h3>" + _picture(pairs(people.frames[rows], people.made[rows]), alt)
+            yield f"<h3>The {word}, by {measure}</h3>" + _picture(pairs(people.frames[rows], made[rows]), alt)
     if scores.recognition is not None and scores.same_person_below is not None:
         values = [Values("photo and reconstruction", scores.recognition.distances)]
         title = "Identity distances of photos and their reconstructions"

@@ -58,8 +58,8 @@ class WeightFiles:
         """config.json. Raises ModelError: `weights-missing`, or `weights-mismatch` when it is of another format."""
         try:
             return model.model_validate_json((self.folder / CONFIG).read_bytes())
-        except FileNotFoundError:
-            raise self._missing(CONFIG) from None
+        except OSError as error:
+            raise self._missing(CONFIG, error) from None
         except ValidationError as error:
             reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise self.mismatch(CONFIG, reasons) from error
@@ -72,8 +72,8 @@ class WeightFiles:
         """
         try:
             blob = (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            raise self._missing(name) from None
+        except OSError as error:
+            raise self._missing(name, error) from None
         if hashlib.sha256(blob).hexdigest() != manifest.files.get(name):
             raise self.damaged(name, f"its {len(blob)} bytes are not those that {CONFIG} names")
         try:
@@ -123,8 +123,9 @@ class WeightFiles:
         draft.write_text(named.model_dump_json(indent=2) + "\n")
         draft.replace(self.folder / CONFIG)
 
-    def _missing(self, name: str) -> ModelError:
-        detail = f"There are no {self.kind}: {self.folder / name} is not there. {self.remedy}"
+    def _missing(self, name: str, error: OSError) -> ModelError:
+        there = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        detail = f"There are no {self.kind}: {self.folder / name} {there}. {self.remedy}"
         return ModelError("weights-missing", detail)
 
     def damaged(self, name: str, reason: str) -> ModelError:

@@ -148,12 +148,20 @@ def fit(faces: Warped, recipe: Recipe = DEFAULT) -> Fitted:
 
 def _inside(model: AppearanceModel, faces: Warped, recipe: Recipe) -> Array:
     """Latents, shape (n, D), of the faces in their shapes with average hair."""
-    metric = planes.over_planes(mesh.face_weights(model.mean_shape, recipe.outside))
-    basis = model.texture_basis * metric * metric
+    return projected(model, (faces.textures - model.mean_texture) * face_shares(model), faces.vertices, recipe)
+
+
+def face_shares(model: AppearanceModel) -> Array:
+    """How much of each number of a texture is face and not hair or clothes, 0 to 1, shape (planes.COUNT,)."""
     everywhere = np.ones((SIZE, SIZE), np.float32)
-    face = planes.over_planes(mesh.face_weights(model.mean_shape, 0.0)) / planes.over_planes(everywhere)
-    textures = (faces.textures - model.mean_texture) * face @ basis.T
-    shapes = _rows(faces.vertices - model.mean_shape) @ model.shape_basis.T
+    return planes.over_planes(mesh.face_weights(model.mean_shape, 0.0)) / planes.over_planes(everywhere)
+
+
+def projected(model: AppearanceModel, differences: Array, vertices: Array, recipe: Recipe = DEFAULT) -> Array:
+    """Latents, shape (n, D), of textures less the mean, shape (n, planes.COUNT), and vertices, as the fit has them."""
+    metric = planes.over_planes(mesh.face_weights(model.mean_shape, recipe.outside))
+    textures = differences @ (model.texture_basis * metric * metric).T
+    shapes = _rows(vertices - model.mean_shape) @ model.shape_basis.T
     return np.asarray(np.concatenate([shapes, textures], axis=1) @ np.linalg.inv(model.loadings), np.float32)
 
 

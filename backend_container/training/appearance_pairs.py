@@ -77,7 +77,7 @@ def learnt_detail(folds: list[Fold], faces: Faces, measured: int = MEASURED) -> 
     frequencies = all_frequencies(mean)
     free = Detail(mean, frequencies, np.full(len(frequencies), FREE, np.float32))
     share = measured // len(folds)
-    found = [_encoded(replace(fold.model, detail=free), faces, _real(fold, faces)[:share]) for fold in folds]
+    found = [encoded(replace(fold.model, detail=free), faces, _real(fold, faces)[:share]) for fold in folds]
     own = np.concatenate(found)[:, folds[0].model.components :]
     deviations = FREE * np.sqrt(np.square(own).mean(0)).astype(np.float32)
     kept = deviations > SMALLEST
@@ -94,7 +94,7 @@ def left_out_pairs(folds: list[Fold], detail: Detail, faces: Faces) -> Pairs:
     plain, detailed = np.empty_like(faces.images), np.empty_like(faces.images)
     for fold in folds:
         model = replace(fold.model, detail=detail)
-        latents = _encoded(model, faces, fold.rows)
+        latents = encoded(model, faces, fold.rows)
         detailed[fold.rows] = renders(model, latents)
         latents[:, model.components :] = 0
         plain[fold.rows] = renders(model, latents)
@@ -119,7 +119,7 @@ def renders(model: AppearanceModel, latents: Array) -> Photos:
     return np.stack(_in_threads(lambda latent: (model.render(latent) * 255 + 0.5).astype(np.uint8), list(latents)))
 
 
-def _encoded(model: AppearanceModel, faces: Faces, rows: NDArray[np.intp]) -> Array:
+def encoded(model: AppearanceModel, faces: Faces, rows: NDArray[np.intp]) -> Array:
     def one(row: np.intp) -> Array:
         vertices: Vertices = faces.vertices[row]
         return model.encode(np.asarray(faces.images[row] / np.float32(255), np.float32), vertices)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend_container.datasets.shards import FaceShards
+from backend_container.datasets.shards import DatasetError, FaceShards
 from backend_container.loading import fingerprint
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo, Photos
 from backend_container.models.identity import IdentityEmbedding, distances, load_identity
@@ -170,6 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--suspects", type=int, default=24)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _calibrate(options)
+    except (DatasetError, ModelError) as error:
+        sys.exit(getattr(error, "detail", str(error)))
+
+
+def _calibrate(options: argparse.Namespace) -> None:
     folder = options.weights or WEIGHTS / options.engine
     shards = FaceShards.open(options.photos)
     rows = np.linspace(0, len(shards) - 1, min(options.suspects, len(shards))).astype(np.int64)

@@ -60,9 +60,18 @@ def train(
             found = folder.checkpoints.newest() or (light_ones.newest() if light_ones else None)
             if found is not None:
                 run.resume(found)
-            return run.go(stop)
+            return _gone(run, stop, out)
     finally:
         processes.leave()
+
+
+def _gone(run: Run, stop: Stop, out: Path) -> Outcome:
+    try:
+        return run.go(stop)
+    except OSError as error:
+        raise TrainingError(
+            f"{out} cannot be written ({error.strerror or error}); make room in it and run it again to go on.", code=1
+        ) from error
 
 
 def _trainer(

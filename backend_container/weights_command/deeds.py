@@ -11,6 +11,7 @@ from backend_container.weights_command.folder import (
     described,
     imported_folder,
     known_folders,
+    listed,
 )
 from ligan.output import say
 from ligan.wire.base import Message
@@ -24,7 +25,7 @@ class WeightList(Message):
 
 def show_list(arguments: argparse.Namespace) -> int:
     """All weights, sound or not."""
-    found = [described(folder) for folder in [*known_folders(), *arguments.folders]]
+    found = [*map(listed, known_folders()), *map(described, arguments.folders)]
     say(WeightList(weights=found).model_dump_json(indent=2) if arguments.json else _table(found))
     return 0
 
@@ -65,12 +66,13 @@ def _table(found: list[WeightFolder]) -> str:
 
 
 def _row(one: WeightFolder) -> tuple[str, ...]:
-    sound = all(file.sound for file in one.files)
+    sound = one.trouble is None and all(file.sound for file in one.files)
+    photos = ("yes" if one.encoder_trained else "no encoder") if one.engine else "–"
     return (
         one.engine or "unknown",
         str(one.resolution or "–"),
         f"{one.bytes / 1e6:.1f}",
-        "yes" if one.encoder_trained else "no encoder",
+        photos,
         one.fingerprint[:12] if sound else "DAMAGED",
         one.folder,
     )

@@ -39,6 +39,7 @@ class WeightFolder(Message):
     files: list[WeightFile]
     encoder_trained: bool = Field(description="whether it can read photos")
     card: str | None = Field(description="its model card (Markdown)")
+    trouble: str | None = Field(None, description="why nothing more is known of it")
 
 
 def imported_folder() -> Path:
@@ -66,9 +67,27 @@ def described(folder: Path) -> WeightFolder:
         bytes=sum(file.bytes for file in files),
         fingerprint=fingerprint(folder),
         files=files,
-        encoder_trained=bool(config.get("encoder_trained", True)),
+        encoder_trained=bool(config.get("encoder_trained", _engine(config))),
         card=card.read_text(errors="replace") if card.is_file() else None,
     )
+
+
+def listed(folder: Path) -> WeightFolder:
+    """As `described`, but a folder that is damaged beyond that is told of in `trouble`."""
+    try:
+        return described(folder)
+    except ModelError as error:
+        return WeightFolder(
+            folder=str(folder),
+            engine="",
+            resolution=None,
+            bytes=0,
+            fingerprint="",
+            files=[],
+            encoder_trained=False,
+            card=None,
+            trouble=error.detail,
+        )
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -106,7 +125,7 @@ def _file(folder: Path, name: str, wanted: str) -> WeightFile:
 def _engine(config: dict[str, Any]) -> str:
     if str(config.get("format", "")).startswith("ligan-appearance"):
         return "appearance"
-    return "stylegan2" if isinstance(config.get("network"), dict) else ""
+    return "stylegan2" if isinstance(config.get("network"), dict) and "encoder" in config else ""
 
 
 def _resolution(config: dict[str, Any]) -> int | None:

@@ -27,6 +27,8 @@ def import_published(file: Path, folder: Path, truncation: float = 0.7, *, half:
     Raises ModelError as `read_published`, and `weights-mismatch` when `folder` holds something already or the numbers
     do not fit into 16 bits.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ModelError("weights-mismatch", f"{folder} is no folder. Name another one with --out.")
     if folder.exists() and any(folder.iterdir()):
         raise ModelError("weights-mismatch", f"{folder} is not empty. Name another folder with --out.")
     config, generator = read_published(file)

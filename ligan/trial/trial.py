@@ -128,9 +128,10 @@ class Trial:
         self._line.end(result)
 
     def _environment(self, order: TrialOrder) -> dict[str, str]:
-        """The job's own, with where things are. Output is wanted as it comes."""
+        """The job's own, with where things are, `ligan` and its Python among them. Output is wanted as it comes."""
         own = {"LIGAN_OUT": self._out, "LIGAN_JOB": order.trial_id, "TMPDIR": self._temporary, "PWD": self._work}
         words = {name: str(value) for name, value in own.items()}
+        words["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
         if order.ends_at is not None:
             words["LIGAN_ENDS_AT"] = f"{order.ends_at:.0f}"
         home = os.environ.get("HOME", "")

@@ -20,6 +20,7 @@ from master_daemon.accounts.network import Network, is_loopback, neighbourhood
 from master_daemon.accounts.pending import Pending, PendingCookie
 from master_daemon.accounts.provider import Provider
 from master_daemon.accounts.role import claim, groups_in, role_of
+from master_daemon.api.operator_token import operator_token
 from master_daemon.state import audit, logins, owners, sessions, tokens, users
 from master_daemon.state.database import Database, Transaction
 from master_daemon.state.users import User
@@ -54,7 +55,7 @@ class Accounts:
     def __post_init__(self) -> None:
         check(self.settings)
         self._cookie = SessionCookie(self.secret)
-        self.authenticator = Authenticator(self.settings, self._cookie, self.database)
+        self.authenticator = Authenticator(self.settings, self._cookie, self.database, operator_token(self.secret))
         self.pending = PendingCookie(self.secret)
         self._hints = Hints(self.secret)
         self._lockout = Lockout()

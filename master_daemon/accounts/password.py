@@ -10,9 +10,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from ligan.problem import Problem, invalid_parameters
+from master_daemon.accounts.placeholder import is_placeholder
 
 SHORTEST = 12
-"""Characters. NIST SP 800-63B asks for length and for no other rule."""
+"""Characters. NIST SP 800-63B asks for length, for none that everybody would try first, and for no other rule."""
 LONGEST = 256
 _AT_ONCE = 2
 _PATIENCE = 1.0
@@ -22,10 +23,12 @@ _HASHER = PasswordHasher()
 _places = threading.BoundedSemaphore(_AT_ONCE)
 
 
-def hashed(password: str) -> str:
-    """In PHC string form. Raises Problem `invalid-parameters` for one that is too short or too long."""
+def hashed(password: str, name: str = "") -> str:
+    """In PHC string form. Raises Problem `invalid-parameters` for one of `name` that is too short, long or easy."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise invalid_parameters([("password", f"Take {SHORTEST} to {LONGEST} characters")])
+    if is_placeholder(password, name):
+        raise invalid_parameters([("password", "Everybody would try this one first; take a few words of your own")])
     return rehashed(password)
 
 

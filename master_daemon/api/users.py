@@ -35,7 +35,7 @@ def users_api(parts: Parts) -> APIBlueprint:
     @api.post("/users", summary="A new local account", responses={"201": AdminUser})
     def add_user(body: NewUser) -> Response:
         actor, now = check_operator(parts), parts.now()
-        digest = password.hashed(body.password.get_secret_value())
+        digest = password.hashed(body.password.get_secret_value(), body.name)
         with parts.database.write() as transaction:
             user = users.add_local(transaction, body.name, digest, body.role, now)
             audit.record(transaction, actor, "add user", user.user_id, now, role=body.role.value)
@@ -46,7 +46,7 @@ def users_api(parts: Parts) -> APIBlueprint:
         """A new password, or disabling, logs the user out everywhere."""
         actor = check_operator(parts)
         new = body.password.get_secret_value() if body.password else None
-        digest = None if new is None else password.hashed(new)
+        digest = None if new is None else password.hashed(new, path.name)
         with parts.database.write() as transaction:
             user = users.named(transaction.connection, path.name)
             _change(transaction, user, body, digest, actor, parts.now())

@@ -22,7 +22,7 @@ from master_daemon.backup.saving import Saved, save
 M = TypeVar("M", bound=Message)
 _BACKUP = """Save the installation in one file: all tables in one snapshot, photos and results, and the installation's
 secret. The daemon may run meanwhile. Whoever has the file can open every session and see every photo: it is made for
-its owner alone (0600); keep it so. Not in it: the site file, the jobs' logs."""
+its owner alone (0600); keep it so. Not in it: the site file, and the logs of all jobs but test jobs."""
 _BACKUP_EXAMPLES = """examples:
   ligan backup /backup/ligan-$(date +%F).tar                            the state in the default place, SQLite
   ligan backup /backup/ligan.tar --config site.toml --state-dir /var/lib/ligan    PostgreSQL: the site file names it

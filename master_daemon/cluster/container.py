@@ -8,6 +8,7 @@ import sys
 from ligan.cluster_settings import ContainerSettings
 from ligan.intervals import TRIAL_LEFTOVER_MIN
 from ligan.settings import JobSettings, Settings
+from master_daemon.cluster.gpu_count import wants_gpu
 
 ISOLATED = ("--contain", "--ipc", "--pid", "--no-home", "--cwd", "/")
 """Nothing of the node but what is bound: folders of its own for /tmp and /dev, its own processes, no home.
@@ -79,12 +80,6 @@ def image_of(container: ContainerSettings, role: str) -> str:
         "cpu": container.cpu or container.backend,
     }
     return images[role]
-
-
-def wants_gpu(site: JobSettings) -> bool:
-    """Does the job ask for a GPU, in whichever of Slurm's ways?"""
-    asked = (f"--gres={site.gres}", *site.sbatch)
-    return any(word.startswith(("--gres=gpu", "--gres=gres:gpu", "--gpus")) for word in asked)
 
 
 def weights_cache(settings: Settings) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ligan.cluster_settings import RestSettings, SlurmSettings
 from ligan.settings import JobSettings, Settings, SettingsError
+from master_daemon.cluster.client_conf import unasking_conf
 from master_daemon.cluster.command import Runner, run
 from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.local import LocalManager
@@ -38,12 +40,9 @@ def make_manager(settings: Settings, state_dir: Path, login: SshConnection | Non
     if settings.daemon.resource_manager == "slurm_pyslurm":
         check_carried(site, OPTIONS)
         return SlurmPyslurmManager(site, logs)
-    return SlurmCliManager(
-        site,
-        CountingRunner(command),
-        logs,
-        immediate={"backend": Immediate()} if settings.backend.immediate == "auto" and not login else None,
-    )
+    at_once = settings.backend.immediate == "auto" and not login
+    immediate = {"backend": Immediate(conf=partial(unasking_conf, state_dir / "slurm"))} if at_once else None
+    return SlurmCliManager(site, CountingRunner(command), logs, immediate=immediate)
 
 
 def slurm_site(settings: Settings, log_dir: Path) -> SlurmSite:

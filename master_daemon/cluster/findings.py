@@ -39,7 +39,7 @@ def parse_configuration(answer: str) -> Configuration:
 
 def controller(answer: str, seconds: float) -> Finding:
     """Of `scontrol ping`, which took so long."""
-    said = "; ".join(answer.split("\n")).strip("; ")
+    said = "; ".join(line for line in answer.splitlines() if not line.startswith("*"))  # its box around a plea
     if "UP" not in answer:
         return failed("controller", said or "no answer", "Nothing can be submitted until slurmctld answers.")
     if seconds > SLOW_ANSWER:

@@ -13,12 +13,12 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ligan.intervals import BUSY_PAUSE, COMMAND_TIMEOUT, NO_SRUN_PAUSE
 from master_daemon.cluster import sbatch
-from master_daemon.cluster.command import PRIVATE_UMASK, kept_environment
+from master_daemon.cluster.command import PRIVATE_UMASK, Runner, kept_environment
 from master_daemon.cluster.manager import JobPhase, JobRequest, Listing, SubmitUnknownError
 from master_daemon.cluster.times import whole_minutes
 from master_daemon.observe.calls import count_call
@@ -45,16 +45,24 @@ SAME_IN_SRUN = (
 _LOOK = 0.002
 """Seconds between looks at what srun says; it says it after about 30 ms."""
 
-Spawn = Callable[[Sequence[str], int, int], "subprocess.Popen[bytes]"]
-"""Starts argv, detached, with these descriptors as standard input and error. Raises OSError."""
+Spawn = Callable[[Sequence[str], int, int, Mapping[str, str]], "subprocess.Popen[bytes]"]
+"""Starts argv, detached, with these descriptors as standard input and error, and these variables besides the kept
+ones. Raises OSError."""
+
+Conf = Callable[[Runner], Path | None]
+"""Asks the site by the runner, and makes a slurm.conf for srun alone, or None where it takes the site's."""
 
 
 class Immediate:
     """Tries srun while that makes sense: a busy cluster or a site without srun is not asked at each submission."""
 
-    def __init__(self, spawn: Spawn | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, spawn: Spawn | None = None, clock: Callable[[], float] = time.monotonic, conf: Conf | None = None
+    ) -> None:
         self._spawn = spawn or _spawn
         self._clock = clock
+        self._make_conf = conf
+        self._variables: dict[str, str] = {}
         self._paused_until = float("-inf")
         self._ghosts: frozenset[str] = frozenset()
 
@@ -68,7 +76,7 @@ class Immediate:
             return None
         said, document = os.memfd_create("srun-stderr"), _document(request.stdin)
         try:
-            process = self._spawn(argv, document, said)
+            process = self._spawn(argv, document, said, self._variables)
         except OSError as error:
             os.close(said)
             self._pause(NO_SRUN_PAUSE, f"srun cannot be started ({error})")
@@ -79,6 +87,12 @@ class Immediate:
             return self._answer(request.nonce, process, said)
         finally:
             threading.Thread(target=self._see_off, args=(process, said), name="srun", daemon=True).start()
+
+    def learn(self, run: Runner) -> None:
+        """The scheduler answers: the first time, srun's own slurm.conf is made, before the first backend is wanted."""
+        make, self._make_conf = self._make_conf, None
+        if make is not None and (conf := make(run)):
+            self._variables["SLURM_CONF"] = str(conf)
 
     def without_ghosts(self, listing: Listing) -> Listing:
         """`listing` without the records that slurmctld keeps of refused tries, as FAILED (BadConstraints) jobs."""
@@ -156,14 +170,14 @@ def _text(descriptor: int) -> str:
     return os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
 
 
-def _spawn(argv: Sequence[str], stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+def _spawn(argv: Sequence[str], stdin: int, stderr: int, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     count_call("srun")
     return subprocess.Popen(
         argv,
         stdin=stdin,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
-        env=kept_environment(),
+        env={**kept_environment(), **variables},
         start_new_session=True,
         umask=PRIVATE_UMASK,
     )

@@ -55,6 +55,8 @@ REASONS: Mapping[str, Reason] = {
     "BeginTime": Reason("The cluster starts it a little later.", TIME),
     "Prolog": Reason("Its machine is being prepared.", TIME),
     "Cleaning": Reason("Its machine is being cleaned up.", TIME),
+    "BlockFreeAction": Reason("Its machines are being freed.", TIME),
+    "BlockMaxError": Reason("Too many of the machines it needs have failed.", OPERATOR),
     "Dependency": Reason("It waits for another job to end.", TIME),
     "Licenses": Reason("It waits for a software licence.", TIME),
     "Reservation": Reason("It waits for its reservation to begin.", TIME),

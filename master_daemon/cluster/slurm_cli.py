@@ -97,6 +97,7 @@ class SlurmCliManager:
             logger.warning("the scheduler gave no answer to be believed: %s", error)
             return None
         for immediate in self._immediate.values():
+            immediate.learn(self._run)
             jobs = immediate.without_ghosts(jobs)
         return jobs
 

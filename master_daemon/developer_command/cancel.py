@@ -11,6 +11,7 @@ from ligan.problem import Problem
 from ligan.wire.trial import Trials
 from master_daemon.developer_command.server import NoServerError, add_server_arguments, open_server
 from master_daemon.developer_command.words import outlook
+from master_daemon.developer_command.words_given import trial_name
 
 _DESCRIPTION = """Cancel test jobs. One whose command runs is told to end (SIGTERM, and SIGKILL four seconds later);
 what it has printed and written comes back as at any end."""
@@ -18,14 +19,14 @@ _EPILOG = """examples:
   ligan cancel j-0123456789abcdefghjkmn
   ligan jobs --mine --json | jq -r '.trials[] | select(.state == "waiting").trial_id' | xargs ligan cancel
 
-Exit status: 0 cancelled or over already, 1 refused, or the service does not answer."""
+Exit status: 0 cancelled or over already, 1 refused, or the service does not answer, 2 wrong arguments."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan cancel`."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("jobs", metavar="JOB", nargs="+", help="its ID, j-...")
+    parser.add_argument("jobs", metavar="JOB", nargs="+", type=trial_name, help="its ID, j-...")
     parser.add_argument("--json", action="store_true", help="print the service's answers as JSON")
     add_server_arguments(parser)
 

@@ -55,8 +55,10 @@ class Packed:
 def packing(folder: Path, most: int) -> Iterator[Packed]:
     """Files that git knows or does not ignore; all files where there is no git; none that `.liganignore` names.
 
-    Raises FolderTooLargeError above `most` bytes, OSError for a file that cannot be read.
+    Raises FolderTooLargeError above `most` bytes, OSError for no folder and for a file that cannot be read.
     """
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder.")
     with tempfile.TemporaryFile() as file:
         packed = Packed(file)
         _pack(folder, most, packed)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ligan.output import is_read, pour
 from ligan.problem import Problem
 from master_daemon.developer_command import exits
 from master_daemon.developer_command.interrupts import Interrupts
 from master_daemon.developer_command.server import NoServerError, Server, add_server_arguments, open_server
 from master_daemon.developer_command.showing import LeftError, Showing
 from master_daemon.developer_command.words import Json, Plain, Teller
+from master_daemon.developer_command.words_given import trial_name
 
 _DESCRIPTION = """Show what a test job has printed so far; with -f also what comes, until it is over. Its output goes to
 standard output, byte for byte; what is said of the job itself to standard error."""
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan logs`."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("job", metavar="JOB", help="its ID, j-...")
+    parser.add_argument("job", metavar="JOB", type=trial_name, help="its ID, j-...")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is over")
     parser.add_argument("--json", action="store_true", help="print an object a line for each event")
     add_server_arguments(parser)
@@ -60,11 +62,10 @@ def _follow(server: Server, trial_id: str, interrupts: Interrupts, teller: Telle
 
 def _show(server: Server, arguments: argparse.Namespace) -> int:
     offset = 0
-    while part := server.log(arguments.job, offset):
+    while is_read() and (part := server.log(arguments.job, offset)):
         if arguments.json:
             Json().text(part, offset + len(part))
         else:
-            sys.stdout.buffer.write(part)
+            pour(part)
         offset += len(part)
-    sys.stdout.flush()
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from ligan.output import is_read
 from ligan.problem import Problem
 from ligan.wire.trial import LogPart, Trial
 from master_daemon.developer_command import results
@@ -21,6 +22,12 @@ class LeftError(Exception):
     code = CANCELLED
 
 
+class UnreadError(LeftError):
+    """Whatever read what comes has had enough (`| head`)."""
+
+    code = 0
+
+
 class Showing:
     """One trial, told by `teller`."""
 
@@ -31,7 +38,8 @@ class Showing:
         self._following = Following(server, trial_id, teller.note)
 
     def to_the_end(self, interrupts: Interrupts, cancels: bool) -> Trial:
-        """Its output until it is over. Ctrl-C leaves, but where it `cancels`: then the second one does.
+        """Its output until it is over. Ctrl-C leaves, but where it `cancels`: then the second one does. A reader that
+        has had enough leaves, too; where it `cancels`, what comes back is wanted all the same.
 
         Raises LeftError, and Problem as `Following.events`.
         """
@@ -40,16 +48,18 @@ class Showing:
         while True:
             try:
                 with interrupts.raised():
-                    return self._follow()
+                    return self._follow(cancels)
             except KeyboardInterrupt:
                 self._interrupted(cancels, interrupts.count)
 
-    def _follow(self) -> Trial:
+    def _follow(self, unread: bool) -> Trial:
         for told in self._following.events():
             if isinstance(told, LogPart):
                 self._teller.part(told)
             else:
                 self._teller.trial(told, time.time())
+            if not (unread or is_read()):
+                raise UnreadError
         trial = self._following.trial
         assert trial is not None  # noqa: S101 (the events end with it)
         return trial

@@ -20,6 +20,7 @@ from master_daemon.developer_command.interrupts import Interrupts
 from master_daemon.developer_command.server import NoServerError, Server, add_server_arguments, open_server
 from master_daemon.developer_command.showing import LeftError, Showing
 from master_daemon.developer_command.words import Json, Plain, Teller
+from master_daemon.developer_command.words_given import files_within
 
 _DESCRIPTION = """Run a command once in a job of its own on the cluster, in the container that backends run in. The
 working folder goes with it, its output comes back as it prints, and so do the files that it writes to $LIGAN_OUT."""
@@ -57,7 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", choices=("backend", "cpu", "frontend"), default="backend", help="default: backend")
     parser.add_argument("--partition", default="", help="one of the site's for test jobs; default: as it prefers")
     parser.add_argument("--folder", type=Path, default=Path(), help="working folder; default: this one")
-    parser.add_argument("--return", dest="returns", action="append", default=[], metavar="GLOB", help="files to return")
+    parser.add_argument(
+        "--return",
+        dest="returns",
+        action="append",
+        default=[],
+        type=files_within,
+        metavar="GLOB",
+        help="files to return",
+    )
     parser.add_argument("--out", type=Path, help="where files that come back are written; default: ligan-out/JOB")
     parser.add_argument(
         "--continue",
@@ -69,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--detach", action="store_true", help="print the job's ID and leave")
     parser.add_argument("--json", action="store_true", help="print an object a line for each event")
-    parser.add_argument("--array", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--nodes", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("-a", "--array", default="", help=argparse.SUPPRESS)
+    parser.add_argument("-N", "--nodes", type=int, default=1, help=argparse.SUPPRESS)
     add_server_arguments(parser)
 
 

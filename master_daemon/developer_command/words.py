@@ -38,8 +38,7 @@ class Plain:
             self.note(line)
 
     def part(self, part: LogPart) -> None:
-        sys.stdout.write(part.text)
-        sys.stdout.flush()
+        say(part.text, end="")
 
     def written(self, written: Written) -> None:
         self.note(f"{written.path}: {written.problem or f'{written.file.size} bytes'}")

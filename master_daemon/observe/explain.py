@@ -31,7 +31,8 @@ _NO_BACKEND = "The session has no backend and has not asked for one."
 
 
 def explain(connection: Connection, views: Views, name: str, now: float) -> Explanation:
-    """Whatever `name` names: a task ID, a job's nonce, name or ID, a session's ID or tag; in the words of `views`.
+    """Whatever `name` names: a task ID, a job's nonce, name, ID or seat, which is a trial's ID, a session's ID or tag;
+    in the words of `views`.
 
     Raises Problem `not-found`.
     """
@@ -45,14 +46,16 @@ def explain(connection: Connection, views: Views, name: str, now: float) -> Expl
     if key is not None:
         return _session(connection, views, key, now)
     raise Problem(
-        "not-found", "Nothing here has that name: give a session's ID or tag, a task ID, or a job's ID or tag."
+        "not-found",
+        "Nothing here has that name: give a session's ID or tag, a task ID, a job's ID or tag, or a test job's ID.",
     )
 
 
 def _find_job(connection: Connection, name: str) -> Job | None:
     nonce = name.rpartition("-")[2] if name.startswith(NAME_PREFIX) else name
-    named = select(jobs.c.nonce).where(jobs.c.job_id == name).order_by(jobs.c.requested_at.desc()).limit(1)
-    found = connection.execute(named).scalar_one_or_none()  # job IDs begin again when a cluster is set up anew
+    named = select(jobs.c.nonce).where((jobs.c.job_id == name) | (jobs.c.seat == name))
+    newest = named.order_by(jobs.c.requested_at.desc()).limit(1)  # job IDs begin again when a cluster is set up anew
+    found = connection.execute(newest).scalar_one_or_none()
     return job_rows.find(connection, found or nonce)
 
 
@@ -89,7 +92,7 @@ def _job(connection: Connection, job: Job, now: float) -> Explanation:
 
 def _session(connection: Connection, views: Views, key: str, now: float) -> Explanation:
     row = connection.execute(select(sessions).where(sessions.c.session_key == key)).one()
-    job = views.serving(connection, key) if row.wants_backend else None
+    job = views.serving(connection, key) if row.wants_backend else job_rows.newest(connection, key)
     why, outlook = _session_words(connection, views, key, now)
     open_tasks = select(tasks.c.task_id).where(tasks.c.session_key == key, IS_OPEN)
     seat_jobs = _jobs_of(connection, key)
@@ -114,7 +117,9 @@ def _session(connection: Connection, views: Views, key: str, now: float) -> Expl
 def _session_words(connection: Connection, views: Views, key: str, now: float) -> tuple[str, Outlook]:
     """Why its backend is in the state it is in, and what comes next; the first as its page shows it."""
     if not session_rows.wants_backend(connection, key):
-        return _NO_BACKEND, Outlook("Its page asks for a backend when somebody begins to work.")
+        last = job_rows.newest(connection, key)
+        had = _NO_BACKEND if last is None else f"The session wants no backend any more. {last.reason}"
+        return had, Outlook("Its page asks for a backend when somebody begins to work.")
     job, view = views.serving(connection, key), views.of(connection, key)
     if job is not None and job.live:
         return job_words.why(job, now), job_words.outlook(job)

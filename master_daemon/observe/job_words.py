@@ -31,7 +31,8 @@ def why(job: Job, now: float) -> str:
 
 def outlook(job: Job) -> Outlook:
     """What the supervisor does with the job next."""
-    return _NEXT[job.state](job)
+    own = _NEXT_OF_TRIALS.get(job.state) if job.role == "trial" else None
+    return Outlook(own, job.ends_at) if own else _NEXT[job.state](job)
 
 
 def history(job: Job) -> list[Happening]:
@@ -88,4 +89,9 @@ _NEXT: dict[JobState, Callable[[Job], Outlook]] = {
     JobState.READY: _ready,
     JobState.DRAINING: lambda job: Outlook("It ends what it runs and then goes.", job.ends_at),
     JobState.ENDED: lambda _job: Outlook("Nothing; its log is kept."),
+}
+_NEXT_OF_TRIALS = {
+    JobState.STARTING: "It fetches its working folder, and its command runs.",
+    JobState.READY: "Its command runs to its end, or until it is told to end at the time limit.",
+    JobState.DRAINING: "Its command has been told to end; what it leaves is sent back.",
 }

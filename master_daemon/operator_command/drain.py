@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from urllib.parse import quote
 
+from ligan.ids import is_id
 from ligan.web.client import Client
 from ligan.wire.admin import Drain, DrainOrder, Pulled, PulledAll
 from ligan.wire.job import Done
@@ -26,10 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan drain`."""
     add_line_arguments(parser, _DESCRIPTION, _EPILOG)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("job", metavar="NONCE", nargs="?", help="take only this job out of service (see `ligan jobs`)")
+    which.add_argument(
+        "job", metavar="NONCE", nargs="?", type=_nonce, help="take only this job out of service (see `ligan jobs`)"
+    )
     which.add_argument("--all", action="store_true", help="take every job that runs out of service, each for a new one")
     which.add_argument("--off", action="store_true", help="start backends again")
     parser.add_argument("--message", default="", help="for the people who wait, at most 300 characters")
+
+
+def _nonce(text: str) -> str:
+    if not is_id(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no job's NONCE; `ligan jobs` shows them")
+    return text
 
 
 def drain(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ _EPILOG = """examples:
   ligan explain 4711                           a job, by its Slurm job ID
   ligan explain 3fa9c2d1e07b                   a session, by the tag that `ligan status` and the log show
   ligan explain t-0123456789abcdefghjkmn       a task
+  ligan explain j-0123456789abcdefghjkmn       a test job (`ligan submit`)
 
 A session's ID gives access to it, so the log and these commands call it by its tag, a short hash; either works here.
 
@@ -25,7 +26,7 @@ Exit status: 0 answered, 1 refused, or there is no daemon."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan explain`."""
     add_line_arguments(parser, _DESCRIPTION, _EPILOG)
-    parser.add_argument("id", metavar="ID", help="session ID or tag, task ID, job ID, or the tag in a job's name")
+    parser.add_argument("id", metavar="ID", help="session ID or tag, task ID, job ID, tag in a job's name, test job")
 
 
 def explain(arguments: argparse.Namespace) -> int:

@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_line_arguments(create, "Make an API token for a user. It is shown this once.", example)
     create.add_argument("user", metavar="USER", help="name or ID of the user it acts for")
     create.add_argument("--label", required=True, help="what it is for")
-    create.add_argument("--days", type=float, default=30, help="until it expires; default: %(default)s")
+    create.add_argument(
+        "--days", type=float, default=30, help="until it expires, at most accounts.token_days; default: %(default)s"
+    )
     roles = tuple(role.value for role in AccountRole)
     create.add_argument("--role", choices=roles, default=AccountRole.USER.value, help="at most; default: %(default)s")
     revoke = deeds.add_parser("revoke", help="take a token away")
@@ -51,7 +53,7 @@ def tokens(arguments: argparse.Namespace) -> int:
     if arguments.deed == "revoke":
         path = f"/tokens/{quote(arguments.token_id, safe='')}"
         return answered(arguments, lambda line: line.delete(path, Done), lambda _: "revoked")
-    return answered(arguments, lambda line: _create(line, arguments), _made)
+    return answered(arguments, lambda line: _create(line, arguments), lambda made: _made(made, time.time()))
 
 
 def _create(line: Client, arguments: argparse.Namespace) -> MadeToken:
@@ -62,8 +64,11 @@ def _create(line: Client, arguments: argparse.Namespace) -> MadeToken:
     return line.post("/tokens", order, MadeToken)
 
 
-def _made(token: MadeToken) -> str:
-    return f"{token.token}\n\nKeep it: it cannot be shown again. `ligan tokens revoke {token.token_id}` takes it away."
+def _made(token: MadeToken, now: float) -> str:
+    return (
+        f"{token.token}\n\nKeep it: it cannot be shown again. It expires {moment(token.expires_at, now)}; "
+        f"`ligan tokens revoke {token.token_id}` takes it away."
+    )
 
 
 def show(answer: Tokens, now: float) -> str:

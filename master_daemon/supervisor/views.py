@@ -16,7 +16,7 @@ from master_daemon.supervisor import seats
 
 _VIEWS = (EventName.ON_READY.value, EventName.ON_QUEUE.value)
 
-_FULL = "All backends that LiGAN may have are in use; sessions before you come first."
+_FULL = "All backends that LiGAN may have are in use; who has waited longest gets the next."
 
 
 class Views:

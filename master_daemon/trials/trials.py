@@ -293,4 +293,4 @@ def _check_piece(sha256: str, body: bytes) -> None:
 
 
 def _unknown() -> Problem:
-    return Problem("unknown-job", "You have no test job of this name; `ligan jobs` lists yours.")
+    return Problem("unknown-job", "You have no test job of this name; `ligan jobs --mine` lists yours.")

@@ -27,7 +27,8 @@ def main() -> int:
     if arguments.row:
         print(json.dumps(trial(FAMILIES[arguments.row], arguments.effort, arguments.keep)))
         return 0
-    chosen = [family for family in FAMILIES.values() if fnmatch.fnmatch(family.name, arguments.only)]
+    fitting = [family for family in FAMILIES.values() if fnmatch.fnmatch(family.name, arguments.only)]
+    chosen = command.some(fitting, arguments)
     if arguments.list:
         for family in chosen:
             print(f"{family.name:22} {family.on:12} {family.what}")

@@ -27,7 +27,7 @@ def main() -> int:
     if arguments.row:
         print(json.dumps(play(FAULTS[arguments.row], arguments.keep)))
         return 0
-    chosen = [fault for fault in FAULTS.values() if _is_chosen(fault, arguments)]
+    chosen = command.some([fault for fault in FAULTS.values() if _is_chosen(fault, arguments)], arguments)
     if arguments.list:
         for fault in chosen:
             print(f"{fault.name:32} {fault.kind:5} {fault.what}")

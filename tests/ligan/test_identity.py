@@ -38,6 +38,15 @@ def test_a_secret_that_was_cut_off_is_refused(tmp_path: Path, length: int) -> No
         load_secret(path)
 
 
+@pytest.mark.parametrize("known", [bytes(32), b"x" * 64, b"changeme" * 8, b"0123456789" * 4])
+def test_a_secret_that_nobody_drew_is_refused(tmp_path: Path, known: bytes) -> None:
+    path = tmp_path / "secret"
+    path.touch(mode=0o600)
+    path.write_bytes(known)
+    with pytest.raises(OSError, match="drawn by chance; delete it"):
+        load_secret(path)
+
+
 def test_a_derived_token_depends_on_everything() -> None:
     secret = b"s" * 32
     tokens = {

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ligan import intervals
-from ligan.ids import ImageId, Nonce, SessionId, TaskId, new_id
+from ligan.ids import ImageId, Nonce, SessionId, TaskId, is_id, new_id
 
 
 @pytest.mark.parametrize(("kind", "prefix"), [(SessionId, "s"), (ImageId, "i"), (TaskId, "t"), (Nonce, "")])
@@ -14,10 +14,12 @@ def test_new_ids_are_what_the_messages_take(kind: object, prefix: str) -> None:
     adapter: TypeAdapter[str] = TypeAdapter(kind)
     made = {adapter.validate_python(new_id(prefix)) for _ in range(500)}
     assert len(made) == 500
+    assert all(is_id(one, prefix) for one in made)
 
 
 @pytest.mark.parametrize("text", ["", "s-", "s-" + "0" * 21, "s-" + "0" * 23, "S-" + "0" * 22, "s-" + "A" * 22])
 def test_what_is_no_session_id(text: str) -> None:
+    assert not is_id(text, "s")
     with pytest.raises(ValidationError):
         TypeAdapter(SessionId).validate_python(text)
 

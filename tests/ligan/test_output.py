@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ligan.output import say
 
-_TWICE = "from ligan.output import say; say('x' * 1_000_000); say('y')"
+_TWICE = """
+from ligan.output import is_read, pour, say
+assert is_read()
+{}
+assert not is_read()
+say('y')
+pour(b'y')
+"""
 
 
 def test_an_answer_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,11 +25,19 @@ def test_an_answer_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("an answer\n", "")
 
 
-def test_a_reader_that_has_had_enough_is_no_error() -> None:
-    with subprocess.Popen([sys.executable, "-c", _TWICE], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("way", ["say('x' * 10_000_000)", "pour(b'x' * 10_000_000)"])
+def test_a_reader_that_has_had_enough_is_no_error(way: str) -> None:
+    argv = [sys.executable, "-c", _TWICE.format(way)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(1) == b"x"
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_what_is_only_mentioned_may_be_lost() -> None:
+    code = "from ligan.output import mention; mention('x'); mention('y')"
+    with Path("/dev/full").open("w") as full:
+        subprocess.run([sys.executable, "-c", code], stdout=full, check=True)

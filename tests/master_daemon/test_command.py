@@ -61,3 +61,14 @@ def test_what_is_written_is_the_users_alone(tmp_path: Path) -> None:
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert files
         assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
+def test_ctrl_c_ends_the_jobs_also_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    """As in `ligan up | tee log`: Ctrl-C ends tee first."""
+    with ligan_up(tmp_path) as system:
+        jobs = frontends_of(system.process.pid)
+        assert jobs
+        assert system.process.stdout is not None
+        system.process.stdout.close()
+        assert system.interrupt() == 0
+        assert not any(map(alive, jobs))

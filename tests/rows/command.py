@@ -6,7 +6,9 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Row = TypeVar("Row")
 
 
 class Result(Protocol):
@@ -33,6 +35,13 @@ def parser(module: str, about: str | None, rows: Iterable[str], at_once: int) ->
     add("--list", action="store_true", help="only list the rows")
     add("--row", choices=list(rows), help=argparse.SUPPRESS)
     return made
+
+
+def some(rows: list[Row], arguments: argparse.Namespace) -> list[Row]:
+    """`rows` as they are. Ends the program where there are none: an empty table would read like a good one."""
+    if not rows:
+        raise SystemExit(f"no row fits {arguments.only!r}; --list shows all, and there is nothing to play")
+    return rows
 
 
 def conclude(results: Sequence[Result], footer: str, path: Path | None) -> int:

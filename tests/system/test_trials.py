@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,22 @@ def test_detached_followed_and_cancelled(developer: Developer) -> None:
     assert followed.stderr.splitlines()[-1].startswith(f"[ligan] {job} cancelled: exit code 143")
 
 
+def test_a_reader_that_has_had_enough_ends_the_logs_and_not_the_job(developer: Developer) -> None:
+    job = developer.run("submit", "--detach", "--", script(developer.folder, "run.sh", TICKS)).stdout.strip()
+    wait_until(lambda: "tick 2" in developer.run("logs", job).stdout, "its output")
+    for words in (["--follow"], ["--follow", "--json"]):
+        argv = [sys.executable, "-m", "ligan", "logs", "--state-dir", str(developer.state_dir), *words, job]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+            assert following.stdout is not None
+            assert following.stderr is not None
+            assert following.stdout.readline()
+            following.stdout.close()
+            assert "Traceback" not in following.stderr.read()
+        assert following.returncode == 0
+    assert developer.jobs()[0]["state"] == "running"
+    assert developer.run("cancel", job).returncode == 0
+
+
 def test_its_time_limit_ends_it(developer: Developer) -> None:
     """The whole of it takes a minute, the shortest limit; here the resource manager's own clock is run ahead."""
     running = developer.submit("--time", "1", "--", script(developer.folder, "run.sh", TICKS))
@@ -102,7 +119,10 @@ def test_its_time_limit_ends_it(developer: Developer) -> None:
         (("--", "sh", "-c", "echo $SLURM_ARRAY_TASK_ID"), "SLURM_ARRAY_TASK_ID"),
         (("--", "sh", "array.sh"), "for i in 1 2 3"),
         (("--", "sh", "nodes.sh"), "one node"),
+        (("-a", "1-3", "--", "true"), "Job arrays are not taken"),
         (("--nodes", "2", "--", "true"), "one node"),
+        (("-N", "2", "--", "true"), "one node"),
+        (("--folder", "/nowhere", "--", "true"), "/nowhere is no folder"),
         (("--time", "600", "--", "true"), "60 minutes, not 600"),
         (("--gpus", "2", "--", "true"), "1 GPUs, not 2"),
         (("--partition", "other", "--", "true"), "no test jobs in the partition 'other'"),
@@ -116,6 +136,13 @@ def test_what_is_not_taken(developer: Developer, words: tuple[str, ...], told: s
     assert refused.returncode == 125
     assert told in refused.stderr
     assert refused.stdout == ""
+
+
+def test_ligan_itself_is_there(developer: Developer) -> None:
+    """`ligan submit -- ligan train ...`, also where nobody has put LiGAN's environment into PATH."""
+    ran = developer.run("submit", "--", "ligan", "train", "generator", "--example")
+    assert ran.returncode == 0, ran.stdout
+    assert "resolution = 128" in ran.stdout
 
 
 def test_a_command_that_is_not_there(developer: Developer) -> None:

@@ -89,7 +89,7 @@ def test_the_queue_shows_places_and_refuses_when_it_is_full(house: SlurmHouse, f
     second, third = Page(house.url), Page(house.url)
     backend = second.start().backend
     assert (backend.state, backend.place) == (JobState.REQUESTED, 2)
-    assert backend.reason == "All backends that LiGAN may have are in use; sessions before you come first."
+    assert backend.reason == "All backends that LiGAN may have are in use; who has waited longest gets the next."
     with pytest.raises(Problem) as caught:
         third.start()
     refused = refusal("too-many-sessions", caught.value)

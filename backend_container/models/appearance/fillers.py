@@ -61,14 +61,22 @@ class Fillers:
         Raises ValueError as `sampling.neighbours`.
         """
         at_least(1, page=page, count=count)
+        order = self._order(latent, page, seed)
         face = self.face(latent)
-        near = self.resemblance.ranks(latent, face)[: min(NEAREST + MORE * (page - 1), MOST)]
-        order = stream(seed, page).permutation(near)
         kept = 1 - min(growth.radius(page), 1.0) ** 2
         centre = self.faces[order].mean(0)
         start, others = centre + kept * (face - centre), np.sqrt(1 - kept**2) * (self.faces[order] - centre)
         drawn = (start + _blend(others, n, stream(seed, page, n % len(others))) for n in range(count))
         return np.stack([self._worn(one, int(order[n % len(order)])) for n, one in enumerate(drawn)])
+
+    def lenders(self, latent: Array, page: int, count: int, seed: int) -> NDArray[np.intp]:
+        """Whose hair each filler of `draw` wears, shape (count,)."""
+        return np.resize(self._order(latent, page, seed), count)
+
+    def _order(self, latent: Array, page: int, seed: int) -> NDArray[np.intp]:
+        """The people of a page, in the order in which they lend their hair."""
+        near = self.resemblance.ranks(latent, self.face(latent))[: min(NEAREST + MORE * (page - 1), MOST)]
+        return np.asarray(stream(seed, page).permutation(near), np.intp)
 
     def face(self, latent: Array) -> Array:
         """Components of what is the face, shape (D,), held within what faces of the people are (`sampling.LIMIT`)."""

@@ -18,7 +18,7 @@ from backend_container.models.appearance import mesh
 from backend_container.models.appearance.align import SIZE
 from backend_container.models.appearance.detail import Detail
 from backend_container.models.appearance.planes import LUMA, Planes, grid, over_planes, to_image, to_planes
-from backend_container.models.appearance.warp import Image, Triangles, Vertices, warp
+from backend_container.models.appearance.warp import Image, Triangles, Vertices, moved, source_pixels, warp
 
 Array = NDArray[np.float32]
 
@@ -76,13 +76,26 @@ class AppearanceModel:
 
     def render(self, latent: Array) -> Image:
         """The face of a latent, shape (SIZE, SIZE, 3), 0 to 1."""
-        shape, texture = np.split(latent[: self.components] @ self.loadings, [len(self.shape_basis)])
-        vertices = mesh.close_lips(self.mean_shape + (shape @ self.shape_basis).reshape(-1, 2))
-        planes = self.mean_texture + texture @ self.texture_basis
-        own = latent[self.components :]
+        return np.clip(moved(self.texture(latent), self.places(latent)), 0, 1)
+
+    def places(self, latent: Array) -> Array:
+        """Where each pixel of a face comes from in the mean shape, shape (SIZE, SIZE, 2)."""
+        return source_pixels(self.mean_shape, self.vertices(latent), self.triangles, SIZE, SIZE)
+
+    def vertices(self, latent: Array) -> Vertices:
+        """Of a face, shape (N, 2)."""
+        shape = latent[: self.components] @ self.loadings[:, : len(self.shape_basis)]
+        moves = (shape @ self.shape_basis).reshape(-1, 2)
+        return mesh.close_lips(np.asarray(self.mean_shape + moves, np.float32))
+
+    def texture(self, latent: Array) -> Image:
+        """The face of a latent in the mean shape, shape (SIZE, SIZE, 3)."""
+        texture = latent[: self.components] @ self.loadings[:, len(self.shape_basis) :]
+        planes = np.asarray(self.mean_texture + texture @ self.texture_basis, np.float32)
+        own = latent[self.components : self.dimension]
         if own.size and own.any():
             planes[:LUMA] += self.detail.add(own).reshape(-1)
-        return np.clip(warp(to_image(planes), self.mean_shape, vertices, self.triangles), 0, 1)
+        return to_image(planes)
 
     def _luma(self, coefficients: Array) -> Array:
         return np.asarray((coefficients @ self.texture_basis[:, :LUMA]).reshape(SIZE, SIZE), np.float32)

@@ -37,13 +37,22 @@ class Population:
         dimension = self.faces.shape[1]
         if not len(self.faces):
             return normal(seed, count=count, dimension=dimension)
-        drawn = [self._one(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n,)))) for n in range(count)]
+        drawn = [self._blend(*self._pair(seed, n)) for n in range(count)]
         return np.asarray(drawn, np.float32).reshape(count, dimension)
 
-    def _one(self, stream: np.random.Generator) -> Array:
+    def lenders(self, seed: int, count: int) -> NDArray[np.intp]:
+        """Whose hair each face of `draw` wears, shape (count,)."""
+        return np.array([self._pair(seed, n)[0] for n in range(count)], np.intp)
+
+    def _pair(self, seed: int, n: int) -> tuple[int, int]:
+        """Two people of one group."""
+        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n,)))
         group = int(stream.integers(len(self._members)))
         first, second = stream.choice(self._members[group], 2, replace=False)
-        centre = self._centres[group]
+        return int(first), int(second)
+
+    def _blend(self, first: int, second: int) -> Array:
+        centre = self._centres[int(self.groups[first])]
         blend = FIRST * (self.faces[first] - centre) + SECOND * (self.faces[second] - centre)
         return np.asarray(self.hair[first] + centre + blend, np.float32)
 

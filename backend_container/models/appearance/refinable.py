@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from backend_container.models.appearance import mesh
 from backend_container.models.appearance.align import SIZE, align, alignment
+from backend_container.models.appearance.backdrop import GREY, brightness, wall
 from backend_container.models.appearance.engine import AppearanceEngine
 from backend_container.models.appearance.finisher import Finisher, fixed_noise
+from backend_container.models.appearance.grain import Grain, nobody
 from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.planes import BLUE, GREEN, HALF, LUMA, RED
 from backend_container.models.appearance.warp import triangle_of_pixels
@@ -30,9 +32,10 @@ FLAT = 1e-3
 
 
 class AppearanceGenerator(nn.Module):
-    """Latents (n, D) to images (n, 3, SIZE, SIZE), -1 to 1: `AppearanceModel.render` and the finisher, in torch.
+    """Latents (n, D + K + M) to images (n, 3, SIZE, SIZE), -1 to 1: what the engine does, in torch.
 
-    Which triangle covers a pixel is taken as it is; where in the triangle the pixel lies has a gradient.
+    Which triangle covers a pixel is taken as it is; where in the triangle the pixel lies has a gradient. Grain and what
+    is wall are taken as they are, too.
     """
 
     loadings: Tensor
@@ -45,8 +48,9 @@ class AppearanceGenerator(nn.Module):
     pixels: Tensor
     noise: Tensor
 
-    def __init__(self, model: AppearanceModel, finisher: Finisher) -> None:
+    def __init__(self, model: AppearanceModel, finisher: Finisher, grain: Grain) -> None:
         super().__init__()
+        self._model, self._grain = model, grain
         rows, columns = np.mgrid[:SIZE, :SIZE].astype(np.float32)
         fixed = {
             "loadings": model.loadings,
@@ -64,12 +68,26 @@ class AppearanceGenerator(nn.Module):
         self.finisher = finisher
 
     def forward(self, latents: Tensor) -> Tensor:
-        finished: Tensor = self.finisher(self.renders(latents), self.noise.expand(len(latents), -1, -1, -1))
-        return 2 * finished - 1
+        finished = self.finisher(self.renders(latents), self.noise.expand(len(latents), -1, -1, -1))
+        return 2 * torch.stack([self._shown(*one) for one in zip(finished, latents.detach(), strict=True)]) - 1
+
+    def _shown(self, finished: Tensor, latent: Tensor) -> Tensor:
+        """A finished render, (3, SIZE, SIZE), with its grain, before an even wall."""
+        photo, numbers = finished.detach().permute(1, 2, 0).cpu().numpy(), latent.cpu().numpy()
+        worn = numbers[self._model.dimension :]
+        if not worn.any():
+            return finished
+        grained = self._grain.on(photo, worn, self._model.places(numbers))
+        behind, outline = (torch.from_numpy(part).to(finished.device) for part in wall(grained))
+        lent = torch.from_numpy(np.ascontiguousarray((grained - photo).transpose(2, 0, 1))).to(finished.device)
+        shown = finished + lent
+        share = torch.where(outline, brightness(shown.amin(0)).clamp(0, 1), behind.float())
+        return shown + nobody(worn) * share * (float(GREY) - shown)
 
     def renders(self, latents: Tensor) -> Tensor:
         """What the finisher gets, (n, 3, SIZE, SIZE), 0 to 1."""
-        latents, details = latents.tensor_split([len(self.loadings)], dim=1)
+        sizes = [len(self.loadings), len(self.loadings) + len(self.detail_basis)]
+        latents, details, _ = latents.tensor_split(sizes, dim=1)
         shape, texture = (latents @ self.loadings).tensor_split([len(self.shape_basis)], dim=1)
         vertices = _close_lips(self.mean_shape + (shape @ self.shape_basis).reshape(len(latents), -1, 2))
         textures = _images(self.mean_texture + texture @ self.texture_basis, details @ self.detail_basis)
@@ -172,7 +190,7 @@ class AppearanceRefinable:
         return Target(planes(self._engine.frame(photo, face), self._device), mask[None, None].to(self._device), latent)
 
     def generator(self) -> AppearanceGenerator:
-        generator = AppearanceGenerator(self._weights.model, deepcopy(self._weights.finisher))
+        generator = AppearanceGenerator(self._weights.model, deepcopy(self._weights.finisher), self._weights.grain)
         return generator.to(self._device).eval().requires_grad_(True)
 
     def encoder(self, target: Target) -> Head:

@@ -17,9 +17,14 @@ Image = NDArray[np.float32]
 def warp(image: Image, source: Vertices, target: Vertices, triangles: Triangles) -> Image:
     """The image whose content moved from the mesh `source` to the mesh `target`; same size."""
     pixels = source_pixels(source, target, triangles, *image.shape[:2])
+    return moved(image, pixels)
+
+
+def moved(image: Image, pixels: NDArray[np.float32]) -> Image:
+    """The image, shape (h, w) or (h, w, 3), whose pixels come from those places of another; see `source_pixels`."""
     nothing = np.empty(0, np.float32)
-    moved = cv2.remap(image, pixels, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
+    remapped = cv2.remap(image, pixels, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(remapped, np.float32)
 
 
 def source_pixels(

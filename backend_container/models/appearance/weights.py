@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from pydantic import Field
 from backend_container.models.appearance import mesh, planes
 from backend_container.models.appearance.detail import Detail
 from backend_container.models.appearance.finisher import Finisher
+from backend_container.models.appearance.grain import Grain
 from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.population import Population
 from backend_container.models.weight_files import CONFIG as CONFIG
@@ -20,6 +21,7 @@ from backend_container.models.weight_storage import int8, unpacked
 
 MODEL, FINISHER = "model.safetensors", "finisher.safetensors"
 EXACT = ("loadings",)
+GRAIN = "grain"
 
 
 class Config(Manifest):
@@ -32,6 +34,8 @@ class Config(Manifest):
     texture_components: int = Field(ge=1)
     details: int = Field(ge=0)
     people: int = Field(ge=0)
+    grain: int = Field(0, ge=0)
+    """Bytes of the picture of the people's grain; 0: they lend none."""
     noise: float = Field(gt=0, allow_inf_nan=False)
     finisher_widths: tuple[int, ...] = Field(min_length=2)
 
@@ -44,6 +48,7 @@ class Weights:
     population: Population
     finisher: Finisher
     widths: tuple[int, ...]
+    grain: Grain = field(default_factory=Grain)
 
 
 def save(directory: Path, weights: Weights) -> None:
@@ -55,10 +60,12 @@ def save(directory: Path, weights: Weights) -> None:
         texture_components=len(model.texture_basis),
         details=len(model.detail.deviations),
         people=len(weights.population.faces),
+        grain=len(weights.grain.picture),
         noise=model.noise,
         finisher_widths=weights.widths,
     )
-    parts = {MODEL: _model_tensors(model, weights.population), FINISHER: module_tensors(weights.finisher)}
+    lent = {GRAIN: np.frombuffer(weights.grain.picture, np.uint8)} if weights.grain.count else {}
+    parts = {MODEL: _model_tensors(model, weights.population) | lent, FINISHER: module_tensors(weights.finisher)}
     _files(directory).write(config, parts, int8(exact=EXACT))
 
 
@@ -74,7 +81,8 @@ def load(directory: Path) -> Weights:
     files.check_shapes(MODEL, tensors, _shapes(config))
     finisher = Finisher(config.finisher_widths)
     files.fill(finisher, FINISHER, _read(files, FINISHER, config))
-    return Weights(_model(files, tensors, config), _population(files, tensors), finisher.eval(), config.finisher_widths)
+    parts = _model(files, tensors, config), _population(files, tensors), finisher.eval(), config.finisher_widths
+    return Weights(*parts, _grain(files, tensors, config))
 
 
 def _files(directory: Path) -> WeightFiles:
@@ -91,8 +99,9 @@ def _read(files: WeightFiles, name: str, config: Config) -> Tensors:
 
 def _shapes(config: Config) -> dict[str, tuple[int, ...]]:
     dimension = config.shape_components + config.texture_components
+    lent: dict[str, tuple[int, ...]] = {GRAIN: (config.grain,)} if config.grain else {}
     triangles = 2 * config.vertices - 2 - len(mesh.border())  # Euler's formula for a mesh that fills the frame
-    return {
+    return lent | {
         "mean_shape": (config.vertices, 2),
         "triangles": (triangles, 3),
         "shape_basis": (config.shape_components, 2 * config.vertices),
@@ -141,3 +150,14 @@ def _population(files: WeightFiles, tensors: Tensors) -> Population:
     if not np.array_equal(sizes[0], np.arange(len(sizes[0]))) or (sizes[1] < 2).any():
         raise files.mismatch(MODEL, "its people are not of groups 0, 1, ... of two or more")
     return Population(tensors["faces"].astype(np.float32), tensors["hair"].astype(np.float32), groups.astype(np.int32))
+
+
+def _grain(files: WeightFiles, tensors: Tensors, config: Config) -> Grain:
+    if not config.grain:
+        return Grain()
+    grain = Grain(config.people, tensors[GRAIN].tobytes())
+    try:
+        grain.grey  # noqa: B018
+    except ValueError as error:
+        raise files.mismatch(MODEL, str(error)) from error
+    return grain

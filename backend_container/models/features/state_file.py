@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from backend_container.models.engine import ModelError
+from backend_container.models.torch_refusal import UNREADABLE, refusal
 
 _COUNTER = "num_batches_tracked"
 """Of batch normalisation: no weight, and not in every file."""
-_UNREADABLE = (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError)
 
 
 def load_state(network: nn.Module, path: Path, kind: str, unused: Mapping[str, tuple[int, ...]] | None = None) -> None:
@@ -48,9 +47,8 @@ def _read(path: Path, kind: str) -> dict[str, Tensor]:
     except OSError as error:
         detail = f"The {kind} cannot be read from {path}: {error.strerror or error}. Name the file with its whole path."
         raise ModelError("weights-missing", detail) from error
-    except (SafetensorError, *_UNREADABLE) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _mismatch(path, kind, f"it does not read as tensors alone: {reason.rstrip('.')}") from error
+    except (SafetensorError, *UNREADABLE) as error:
+        raise _mismatch(path, kind, f"it does not read as tensors alone: {refusal(error)}") from error
     if not isinstance(stored, dict) or not all(_fits(tensor) for tensor in stored.values()):
         raise _mismatch(path, kind, "it holds something else than named tensors")
     return {str(name): tensor for name, tensor in stored.items()}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backend_container.models.attributes.predictor import Attribute, Predictions
 
 LEAST = 30
-"""Faces that a group needs for figures."""
+"""Faces that a group needs for figures, unless it is all of them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def figures(
         asdict(row)
         for attribute in attributes
         for group, of in groups.items()
-        if of.sum() >= LEAST
+        if of.sum() >= LEAST or (of.size and of.all())
         for row in _rows(attribute, group, predictions[attribute.name][of], *_of(attribute, of, chosen, truth))
     ]
 

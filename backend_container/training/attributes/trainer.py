@@ -32,7 +32,7 @@ class AttributeTrainer:
     """A `Trainer`. One process: the heads are done in minutes."""
 
     def __init__(self, config: Config, shards: FaceShards, device: torch.device) -> None:
-        """Raises ModelError as `load_backbone`, ValueError when the shards lack the labels."""
+        """Raises ModelError as `load_backbone`, ValueError when the shards lack the labels, or hold too few faces."""
         self._config, self._shards, self._device = config, shards, device
         self._network = network_config(config)
         torch.manual_seed(config.seed)
@@ -42,6 +42,8 @@ class AttributeTrainer:
         self._targets = read_targets(self._network.heads, shards.labels)
         names = [shards.names[face] for face in self._targets.faces]
         self._parts = held_out(names, config.held_out)
+        if not all(map(len, self._parts)):
+            raise ValueError(f"{len(names)} labelled faces are too few for training, calibration and test")
         self._optimiser = self._new_optimiser()
         self._features = self._kept()
         self._step = 0

@@ -29,13 +29,15 @@ class EncoderTrainer:
     """A `Trainer`. The generator stays as it is."""
 
     def __init__(self, config: Config, shards: FaceShards, device: torch.device, processes: Processes) -> None:
-        """Raises ModelError as `weights.load` does, ValueError when the shards have another resolution."""
+        """Raises ModelError as `weights.load` does, ValueError when the shards have another resolution or no face."""
         self._config, self._shards, self._device, self._processes = config, shards, device, processes
         self._weights = files.load(Path(config.weights))
         network = self._weights.network
         if shards.resolution != network.resolution:
             raise ValueError(f"the shards have {shards.resolution} pixels, the generator {network.resolution}")
         self._generator = self._weights.generator.to(device).requires_grad_(False)
+        if not len(shards):
+            raise ValueError("the shards hold no face")
         torch.manual_seed(config.seed)
         self._encoder = Encoder(network, config.encoder).to(device)
         self._losses = Losses(config, self._begin(), str(device))

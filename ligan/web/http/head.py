@@ -33,9 +33,12 @@ _LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!
 it next might end it there.
 """
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+_NO_PROXY = "This server is no proxy: ask it for a path."
+"""RFC 9112, section 3.2.2, would have the absolute form taken, too. But clients send it to proxies alone, and it names
+a host beside the Host field: whoever comes next might follow the other one.
+"""
 BODILESS = frozenset({204, 304})
 """Statuses whose answers have no body (RFC 9110, sections 15.3.5 and 15.4.5); nor have those to HEAD."""
-_SCHEMES = ("http://", "https://")
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +49,7 @@ class RequestHead:
 
     method: str
     target: str
-    """Origin form, byte for byte as it came (latin-1); an absolute one is reduced to it."""
+    """Origin form (RFC 9112, section 3.2.1), byte for byte as it came (latin-1)."""
     http11: bool
     keep_alive: bool
     peer: str
@@ -137,8 +140,9 @@ def read_request(data: bytes, peer: str, secure: bool = False) -> RequestHead:
         raise Problem("head-too-large", f"Send fewer: {error}.") from error
     except MalformedError as error:
         raise Problem("malformed-request", f"This is no request of HTTP/1.1: {error}.") from error
-    origin = target.decode() if target.startswith(b"/") and method != b"CONNECT" else _origin_form(method, target)
-    return RequestHead(method.decode(), origin, http11, http11 and not fields.closes, peer, fields, secure)
+    if method == b"CONNECT" or not target.startswith(b"/"):
+        raise Problem("not-found", _NO_PROXY)
+    return RequestHead(method.decode(), target.decode(), http11, http11 and not fields.closes, peer, fields, secure)
 
 
 def read_answer(data: bytes) -> AnswerHead:
@@ -203,15 +207,3 @@ _kept_fields = lru_cache(_KEPT_SETS)(_parse_fields)
 """A page sends the same fields for one thing after the other."""
 _kept_field = lru_cache(_KEPT_FIELDS)(_field)
 """Of an answer a few fields are always new, such as its date, and the others always the same."""
-
-
-def _origin_form(method: bytes, given: bytes) -> str:
-    """RFC 9112, section 3.2: an absolute form's host is this one, whatever it says; other forms ask for a proxy."""
-    target = given.decode()
-    if target.startswith(_SCHEMES):
-        rest = target.partition("://")[2]
-        target = rest[len(rest.split("/")[0].split("?")[0]) :]
-        target = target if target.startswith("/") else "/" + target
-    if method == b"CONNECT" or not target.startswith("/"):
-        raise Problem("not-found", "This server is no proxy: ask it for a path.")
-    return target

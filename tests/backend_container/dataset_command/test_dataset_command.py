@@ -1,7 +1,9 @@
 """`ligan dataset`, called as the command calls it."""
 
 import argparse
+import errno
 import json
+import os
 import signal
 
 import pytest
@@ -136,6 +138,17 @@ def test_ctrl_c_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
     code, _, told = ligan_dataset(capsys, "build", tmp_path, "-o", tmp_path / "out", "--as-is")
     assert (code, told) == (130, "ligan dataset: stopped. The same command goes on from here.\n")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_full_disk_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Dataset, "create", full)
+    code, _, told = ligan_dataset(capsys, "build", tmp_path, "-o", tmp_path / "out")
+    assert code == 1
+    assert told.startswith(f"ligan dataset: {tmp_path}/out: No space left on device. ")
+    assert "the same command goes on" in told
 
 
 def test_a_login_node_says_what_is_missing(capsys, monkeypatch):

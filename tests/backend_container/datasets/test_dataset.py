@@ -74,6 +74,10 @@ def test_steps_after_a_window_are_taken_too(ten):
     assert numbers(ten.filter_window(lambda *faces: True).filter(is_even)) == [0, 2, 4, 6, 8]
 
 
+def test_creating_without_a_folder_iterates(ten):
+    assert [face.name for face in ten.filter(is_even).create()] == [f"{number:03}.png" for number in (0, 2, 4, 6, 8)]
+
+
 def test_a_window_of_one_is_refused(ten):
     with pytest.raises(DatasetError, match="2 images at least"):
         ten.filter_window(lambda *faces: True, window_size=1)

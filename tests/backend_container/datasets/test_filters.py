@@ -4,10 +4,17 @@ import inspect
 
 import numpy as np
 import pytest
+import skimage.data
 
 from backend_container.datasets.face import Face
-from backend_container.datasets.filters import color_filter, quality_filter, remove_too_similar, size_filter
-from backend_container.datasets.mappings import extract_face
+from backend_container.datasets.filters import (
+    IDENTITY,
+    color_filter,
+    quality_filter,
+    remove_too_similar,
+    size_filter,
+)
+from backend_container.datasets.mappings import embed, extract_face
 from tests.backend_container.datasets.pictures import picture
 
 
@@ -39,7 +46,7 @@ def test_parameters_and_defaults_are_the_listings():
     assert defaults(quality_filter) == {
         "white_threshold": 240, "black_threshold": 15, "white_ratio_threshold": 0.55, "black_ratio_threshold": 0.2,
     }  # fmt: skip
-    assert defaults(remove_too_similar) == {"similarity_threshold": 0.9}
+    assert defaults(remove_too_similar) == {"similarity_threshold": 0.9, "embedding": IDENTITY}
 
 
 @pytest.mark.parametrize(("shape", "kept"), [((256, 256), True), ((256, 900), True), ((255, 900), False)])
@@ -102,3 +109,19 @@ def test_the_vector_that_a_face_carries_is_used():
     assert remove_too_similar(level(100), carried, embedding=Levels())
     assert remove_too_similar(level(100), level(120), embedding=Levels(), similarity_threshold=2.0)
     assert not remove_too_similar(level(100), level(119), embedding=Levels(), similarity_threshold=2.0)
+
+
+def test_faces_are_embedded_in_the_frame_that_embeddings_want():
+    """As the listing writes it, without a step of its own: in the frame of `align_face`, not as `extract_face` cuts."""
+    cut = extract_face(Face("a.png", skimage.data.astronaut()), min_face_width=64, min_face_height=64)
+    shown = []
+
+    class Watching(Levels):
+        def embed(self, photos):
+            shown.append(photos[0])
+            return super().embed(photos)
+
+    assert not remove_too_similar(cut, cut, embedding=Watching())
+    expected = embed(cut, Levels()).embeddings["levels"]
+    assert [photo.mean() for photo in shown] == pytest.approx([expected[0]] * 2)
+    assert shown[0].shape != cut.photo.shape

@@ -55,6 +55,17 @@ def test_an_archive_that_is_cut_off_gives_what_came_before(tmp_path):
     assert "what follows is lost" in outcomes[2].reason
 
 
+@pytest.mark.parametrize("rest", [b"", b"x" * 100, b"x" * 2048])
+def test_an_archive_without_its_end_is_told_of(tmp_path, rest):
+    """Python's own tarfile takes each of these for the end."""
+    path = archive_of(tmp_path / "s.tar", pngs(1, height=40))
+    size = len(encoded(picture(0, height=40)))
+    path.write_bytes(path.read_bytes()[: 512 + 512 * -(-size // 512)] + rest)
+    whole, told = Dataset.load(path).outcomes()
+    assert isinstance(whole, Face)
+    assert "what follows is lost" in told.reason
+
+
 @pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
 def test_a_compressed_archive_says_what_to_do(tmp_path, mode):
     path = tmp_path / "s.tar.gz"

@@ -1,5 +1,6 @@
 """A whole evaluation, of an engine and judges without networks."""
 
+import argparse
 import json
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from backend_container.datasets.sources import open_source
+from backend_container.evaluation import command
 from backend_container.evaluation.classification import class_of, confusion, figures
 from backend_container.evaluation.evaluation import Plan, evaluate
 from backend_container.evaluation.groups import groups_of
@@ -21,6 +23,7 @@ from backend_container.evaluation.sheet import pairs, sheet
 from backend_container.evaluation.summary import summary
 from backend_container.models.attributes.ages import AGE
 from backend_container.models.attributes.predictor import Attribute
+from backend_container.models.engine import ModelError
 from backend_container.models.fake import FakeDetector, FakeEngine
 
 
@@ -70,6 +73,27 @@ def photos(tmp_path):
     (folder / "empty.png").touch()
     (tmp_path / "people.json").write_text(json.dumps(labels))
     return list(open_source(folder).references())
+
+
+def test_a_generator_without_an_encoder_is_judged_as_far_as_it_can_be(photos):
+    class NoEncoder(FakeEngine):
+        def encode(self, photo, face):
+            raise ModelError("weights-missing", "Train its encoder.")
+
+        def frame(self, photo, face):
+            return cv2.resize(photo, (self.resolution, self.resolution))
+
+    evaluation = evaluate(NoEncoder(), JUDGES, photos, Plan(count=20), SETTING, silent)
+    report = evaluation.report
+    assert len(report.left_out) == 3, "its photos are read all the same"
+    assert report.likeness.photos == 9
+    assert report.likeness.fid >= 0
+    assert report.attributes
+    assert report.reconstruction is None
+    assert [(one.what, one.reason) for one in report.absent] == [("reconstruction", "Train its encoder.")]
+    assert all(group.reconstruction is None for group in report.groups)
+    assert "Train its encoder." in page(evaluation)
+    assert "FID" in summary(report)
 
 
 def test_a_whole_evaluation(photos):
@@ -225,3 +249,11 @@ def test_perceptual_distances_are_one_for_each_pair():
     other[1] = 255
     assert perceptual_distances(Colours(), photos, other).tolist() == [0, 2, 0]
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / "report").write_text("a file")
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert command.evaluate(parser.parse_args(["--engine", "unknown", "--out", str(tmp_path / "report")])) == 1
+    assert "The report cannot be written to" in capsys.readouterr().err

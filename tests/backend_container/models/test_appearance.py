@@ -417,7 +417,7 @@ def test_large_tensors_are_int8_with_a_scale_per_row(saved):
 
 def test_the_shipped_weights_are_small(shipped):
     directory = WEIGHTS / "appearance"
-    assert sum(path.stat().st_size for path in directory.iterdir()) <= 12 * 10**6
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 12.5 * 10**6
     assert shipped.model.components == 368
 
 

@@ -50,6 +50,12 @@ def test_nothing_is_written_of_numbers_that_16_bits_cannot_hold(files):
     assert not files.folder.exists()
 
 
+def test_a_file_in_place_of_the_folder(files):
+    files.folder.write_text("a file")
+    with pytest.raises(ModelError, match=r"no test weights: .*config\.json cannot be read .*Make some\."):
+        files.manifest(Sizes)
+
+
 @pytest.mark.parametrize("name", [CONFIG, PART])
 def test_a_file_that_is_not_there(files, name):
     files.write(Sizes(width=1), {PART: arrays()}, float32)

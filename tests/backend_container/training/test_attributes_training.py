@@ -156,6 +156,20 @@ def test_heads_learn_and_what_they_learnt_is_written(shards, tmp_path):
     assert not (tmp_path / "backbone.safetensors").exists()
 
 
+def test_few_test_faces_have_figures_too(shards, tmp_path):
+    made = trainer(shards, steps=1, held_out=0.1)
+    made.step()
+    made.finish(tmp_path)
+    rows = json.loads((tmp_path / "metrics.json").read_text())
+    assert {row["group"] for row in rows if row["faces"] < metrics.LEAST} == {"all", "gender male"}
+    assert f"on {rows[0]['faces']} faces that training" in made.card(Facts(1, 8, 1.5, "cpu", 1, {}))
+
+
+def test_too_few_faces_are_refused(shards):
+    with pytest.raises(ValueError, match="200 labelled faces are too few"):
+        trainer(shards, held_out=0.001)
+
+
 def test_a_resumed_training_ends_at_the_same_bits(shards):
     whole, first, second = (trainer(shards, steps=6, frozen=0.5) for _ in range(3))
     for _ in range(6):

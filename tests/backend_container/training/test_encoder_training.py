@@ -18,6 +18,7 @@ from backend_container.training.processes import Processes
 from backend_container.training.state_tree import flatten, rebuild
 from backend_container.training.training_config import example, make_config
 from tests.backend_container.models.conftest import random_weights
+from tests.backend_container.training_runs import make_shards
 
 CPU = torch.device("cpu")
 
@@ -167,3 +168,8 @@ def test_settings_that_cannot_be_are_refused(given, reason):
 
 def test_the_example_says_what_is_needed():
     assert "# weights = ...  (needed)" in example(Config)
+
+
+def test_a_set_without_a_face_is_refused(generator, tmp_path):
+    with pytest.raises(ValueError, match="the shards hold no face"):
+        trainer(generator, FaceShards.open(make_shards(tmp_path / "none", faces=0)))

@@ -123,3 +123,8 @@ def test_notes_of_another_measurement_are_dropped(tmp_path):
 def test_damaged_notes_are_begun_anew(tmp_path):
     (tmp_path / "notes").write_text("{")
     assert Notes(tmp_path / "notes", "one").get("a", lambda: [[2.0]]) == [[2.0]]
+
+
+def test_what_is_no_data_set_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(SystemExit, match="holds no finished data set"):
+        main(["--photos", str(tmp_path)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 import tomllib
 
@@ -12,7 +14,7 @@ import pytest
 from backend_container.training import command, session
 from backend_container.training.command import add_arguments
 from backend_container.training.error import TrainingError
-from tests.backend_container.training_runs import ToyConfig, make_shards, make_toy
+from tests.backend_container.training_runs import ToyConfig, ToyTrainer, make_shards, make_toy
 
 
 def train(*words: object) -> int:
@@ -100,3 +102,14 @@ def test_a_login_node_has_no_torch(monkeypatch, tmp_path, capsys):
 def test_a_kind_that_is_not_there():
     with pytest.raises(TrainingError, match=r"cannot train sculptors: backend_container\.training\.sculptors is"):
         command._module("sculptors", "config")
+
+
+def test_a_disk_that_is_full_at_the_end_is_told(toy, shards, tmp_path, capsys, monkeypatch):
+    def full(_trainer, _folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ToyTrainer, "finish", full)
+        assert train("generator", "--data", shards, "--out", tmp_path, "--steps", 2) == 1
+    assert f"{tmp_path} cannot be written (No space left on device); make room" in capsys.readouterr().err
+    assert train("generator", "--data", shards, "--out", tmp_path, "--steps", 2) == 0

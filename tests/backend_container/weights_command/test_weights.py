@@ -10,6 +10,7 @@ import pytest
 
 from backend_container import loading
 from backend_container.models.engine import FaceBox, ModelError
+from backend_container.models.loader import WEIGHTS
 from backend_container.models.sampling import neighbours
 from backend_container.phases import Phases
 from backend_container.weights_command import command
@@ -74,6 +75,26 @@ def test_imports_are_listed_beside_what_is_packaged(tmp_path, monkeypatch, capsy
     assert "no encoder" in capsys.readouterr().out
 
 
+def test_a_damaged_import_hides_no_others(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    damaged = tmp_path / "ligan" / "weights" / "damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "config.json").write_text("{")
+    assert run("list") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[-2] for row in rows if row.endswith("damaged")] == ["DAMAGED"]
+    assert sum(row.startswith("appearance") for row in rows) == 2
+    assert run("list", "--json") == 0
+    found = {Path(one["folder"]).name: one for one in json.loads(capsys.readouterr().out)["weights"]}
+    assert "is not JSON" in found["damaged"]["trouble"]
+    assert run("list", damaged) == 1, "a folder that is named has to hold weights"
+
+
+def test_weights_of_no_engine_are_none_of_stylegan2():
+    found = described(WEIGHTS / "attributes" / "celeba")
+    assert (found.engine, found.encoder_trained) == ("", False)
+
+
 def test_a_damaged_file_is_shown(tmp_path, capsys):
     assert run("import", rosinality_file(tmp_path / "x.pt", random_tensors()), "--out", tmp_path / "faces") == 0
     assert run("info", tmp_path / "faces") == 0
@@ -103,7 +124,11 @@ def test_a_folder_that_holds_no_weights(tmp_path, config, reason):
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(("import", "nowhere.pt"), "nowhere.pt cannot be read"), (("info", "nowhere"), "nowhere holds no weights")],
+    [
+        (("import", "nowhere.pt"), "nowhere.pt cannot be read"),
+        (("import", "nowhere.pt", "--out", __file__), "is no folder. Name another one"),
+        (("info", "nowhere"), "nowhere holds no weights"),
+    ],
 )
 def test_refusals_are_sentences(words, reason, capsys):
     assert run(*words) == 1

@@ -12,6 +12,7 @@ from ligan.web.http.head import RequestHead
 from ligan.wire.account import AccountRole
 from master_daemon.accounts.accounts import Accounts, check
 from master_daemon.accounts.caller import By, Caller, Refusal, read, written
+from master_daemon.api.operator_token import operator_token
 from master_daemon.state import tokens, users
 from tests.master_daemon.accounts.conftest import Make
 from tests.master_daemon.accounts.heads import head
@@ -209,6 +210,18 @@ def test_strangers_are_counted_by_address(make: Make) -> None:
     assert refused(ask(accounts, head("GET", "/", "192.0.2.8"))) == "not-logged-in"
 
 
+def test_an_address_that_asks_too_often_keeps_no_operator_out(make: Make) -> None:
+    accounts = make(LimitSettings(anonymous_per_minute=1), mode="local")
+
+    def status(token: str) -> Caller | Refusal:
+        asked = head("GET", "/api/v1/admin/status", "127.0.0.1", ("Authorization", f"Bearer {token}"))
+        return ask(accounts, asked)
+
+    right = operator_token(accounts.secret)
+    told = [status(token) for token in ("wrong", "wrong", right, right, right[:-1], "\xe4")]
+    assert [isinstance(one, Caller) for one in told] == [True, False, True, True, False, False]
+
+
 def test_no_accounts_no_limits(make: Make) -> None:
     accounts = make(LimitSettings(requests_per_minute=1, anonymous_per_minute=1), mode="none")
     here = head("GET", "/", "127.0.0.1", ("Host", "localhost:7022"))
@@ -296,6 +309,9 @@ def test_settings_that_cannot_be_meant(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text(Fernet.generate_key().decode())
     secret.chmod(0o644)
+    placeholder = tmp_path / "placeholder"
+    placeholder.touch(mode=0o600)
+    placeholder.write_text("changeme\n")
     oidc = {"mode": "oidc", "public_url": "https://a.b", "issuer": "https://c.d", "client_id": "x"}
     wrong: tuple[tuple[dict[str, object], str], ...] = (
         ({"mode": "header"}, "trusted_proxies"),
@@ -303,6 +319,7 @@ def test_settings_that_cannot_be_meant(tmp_path: Path) -> None:
         ({**oidc, "issuer": "http://provider.example"}, "issuer: write https"),
         ({**oidc, "client_secret_file": str(secret)}, "chmod 600"),
         ({**oidc, "client_secret_file": str(tmp_path / "none")}, "cannot be read"),
+        ({**oidc, "client_secret_file": str(placeholder)}, "placeholder; write the provider's"),
     )
     for accounts, said in wrong:
         with pytest.raises(SettingsError, match=said):

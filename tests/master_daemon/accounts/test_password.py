@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ligan.problem import Problem
-from master_daemon.accounts import password
+from master_daemon.accounts import password, placeholder
 
 GOOD = "correct horse battery"
 
@@ -28,6 +28,31 @@ def test_however_the_keyboard_composes_it() -> None:
 def test_lengths(bad: str) -> None:
     with pytest.raises(Problem, match="12 to 256"):
         password.hashed(bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "password1234",
+        "Passwort2026!!",
+        "changemechangeme",
+        "Change-Me-Please",
+        "administrator",
+        "Alice2026alice",
+        "aaaaaaaaaaaaaaaa",
+        "abababababab",
+        "123456789012",
+        "qwertyuiop12",
+    ],
+)
+def test_what_everybody_would_try_first_is_refused(bad: str) -> None:
+    with pytest.raises(Problem, match="try this one first"):
+        password.hashed(bad, "alice")
+
+
+@pytest.mark.parametrize("good", [GOOD, "my password is a secret", "839201746355", "alice likes tea"])
+def test_words_of_ones_own_are_taken(good: str) -> None:
+    assert not placeholder.is_placeholder(good, "alice")
 
 
 def test_who_has_no_account_costs_as_much_as_who_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from ligan.identity import derive
 from ligan.settings import Settings, SettingsError, load_settings
 from ligan.wire.job import Bootstrap
 from ligan.wire.session import JobState
-from master_daemon.cluster.container import ISOLATED, python_argv, wants_gpu, weights_cache
+from master_daemon.cluster.container import ISOLATED, python_argv, weights_cache
 from master_daemon.state.jobs import Job
 from master_daemon.supervisor.launch import Launcher
 
@@ -55,6 +55,13 @@ def test_each_role_may_have_an_image_of_its_own_or_none() -> None:
         ({"gres": "gpu:a100:1"}, True),
         ({"sbatch": ["--gpus=1"]}, True),
         ({"sbatch": ["--gpus-per-node=a100:1"]}, True),
+        ({"gres": "tmpfs:4,gpu:1"}, True),
+        ({"gres": "gpu:1g.10gb"}, True),
+        ({"sbatch": ["--gpus-per-task=1"]}, True),
+        ({"sbatch": ["--tres-per-task=gres/gpu:1"]}, True),
+        ({"sbatch": ["--tres-per-task=cpu=4,gres/gpu=1"]}, True),
+        ({"sbatch": ["--gpu-bind=closest"]}, False),
+        ({"gres": "gpu:0"}, False),
         ({"gres": "shard:1"}, False),
         ({}, False),
     ],
@@ -62,7 +69,6 @@ def test_each_role_may_have_an_image_of_its_own_or_none() -> None:
 def test_the_driver_comes_in_where_a_gpu_is_asked_for(section: dict[str, object], nv: bool) -> None:
     site = settings(backend=section)
     assert ("--nv" in argv(site)) is nv
-    assert wants_gpu(site.backend) is nv
     assert "--nv" not in argv(site, "frontend")
 
 

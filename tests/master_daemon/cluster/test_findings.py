@@ -71,6 +71,12 @@ def test_the_controller(answer: str, seconds: float, health: Health) -> None:
     assert findings.controller(answer, seconds).health is health
 
 
+def test_a_controller_that_is_down_is_told_without_its_box_of_stars() -> None:
+    stars = "*" * 41
+    answer = f"Slurmctld(primary) at vm is DOWN\n{stars}\n** RESTORE SLURMCTLD DAEMON TO SERVICE **\n{stars}\n"
+    assert findings.controller(answer, 0.01).detail == "Slurmctld(primary) at vm is DOWN"
+
+
 @pytest.mark.parametrize(("second", "health"), [(16, Health.OK), (20, Health.OK), (40, Health.WARNING)])
 def test_the_clock(second: int, health: Health) -> None:
     assert findings.clock(CONFIG, datetime(2026, 11, 22, 5, 25, second)).health is health

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from ligan.intervals import BUSY_PAUSE, NO_SRUN_PAUSE
 from master_daemon.cluster import immediate as module
 from master_daemon.cluster import sbatch
-from master_daemon.cluster.command import run
+from master_daemon.cluster.command import Runner, run
 from master_daemon.cluster.immediate import Immediate, srun_argv
 from master_daemon.cluster.manager import JobPhase, JobStatus, SubmitUnknownError
 from master_daemon.cluster.slurm_cli import SlurmCliManager, SlurmSite
@@ -36,10 +36,14 @@ class Srun:
     code: int = 1
     now: float = 0.0
     started: list[tuple[str, ...]] = field(default_factory=list)
+    variables: list[dict[str, str]] = field(default_factory=list)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def __call__(self, argv: Sequence[str], stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+    def __call__(
+        self, argv: Sequence[str], stdin: int, stderr: int, variables: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         self.started.append(tuple(argv))
+        self.variables.append(dict(variables))
         script = f'printf %s "$1" >&2; {self.then}\nexit {self.code}'
         self.processes.append(subprocess.Popen(("sh", "-c", script, "srun", self.said), stdin=stdin, stderr=stderr))
         return self.processes[-1]
@@ -125,6 +129,23 @@ def test_options_that_mean_something_else_to_srun_leave_the_job_to_sbatch(option
     srun = Srun(GRANTED)
     assert submit(srun.immediate(), "--partition=gpu", option) is None
     assert srun.started == []
+
+
+def test_srun_gets_a_slurm_conf_of_its_own_once_the_scheduler_has_answered() -> None:
+    made: list[Path] = []
+
+    def conf(_: Runner) -> Path:
+        made.append(Path("/state/slurm/slurm.conf"))
+        return made[-1]
+
+    srun = Srun(GRANTED)
+    immediate = Immediate(srun, conf=conf)
+    submit(immediate)
+    immediate.learn(run)
+    immediate.learn(run)
+    submit(immediate)
+    assert srun.variables == [{}, {"SLURM_CONF": "/state/slurm/slurm.conf"}]
+    assert len(made) == 1
 
 
 def test_the_call_has_what_the_batch_script_has_and_no_document() -> None:
@@ -219,8 +240,8 @@ def test_a_job_of_srun_outlives_the_daemon_and_is_adopted(site: SlurmSite, numbe
 def test_where_srun_is_killed_its_job_is_seen_to_end(site: SlurmSite, number: signal.Signals, state: str) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def spawn(argv: Sequence[str], stdin: int, stderr: int) -> subprocess.Popen[bytes]:
-        started.append(module._spawn(argv, stdin, stderr))
+    def spawn(argv: Sequence[str], stdin: int, stderr: int, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        started.append(module._spawn(argv, stdin, stderr, variables))
         return started[-1]
 
     manager, wanted = (

@@ -31,8 +31,9 @@ LIMITS = {
 }
 SINGLE = {
     *("AccountNotAllowed", "AccountingPolicy", "AssociationJobLimit", "AssociationResourceLimit"),
-    *("AssociationTimeLimit", "BadConstraints", "BeginTime", "BurstBufferOperation", "BurstBufferResources"),
-    *("BurstBufferStageIn", "Cleaning", "Constraints", "DeadLine", "Dependency", "DependencyNeverSatisfied"),
+    *("AssociationTimeLimit", "BadConstraints", "BeginTime", "BlockFreeAction", "BlockMaxError"),
+    *("BurstBufferOperation", "BurstBufferResources", "BurstBufferStageIn", "Cleaning", "Constraints", "DeadLine"),
+    *("Dependency", "DependencyNeverSatisfied"),
     *("FedJobLock", "FrontEndDown", "InactiveLimit", "InvalidAccount", "InvalidQOS", "JobArrayTaskLimit"),
     *("JobHeldAdmin", "JobHeldUser", "JobHoldMaxRequeue", "JobLaunchFailure", "Licenses", "MaxMemPerLimit"),
     *("NodeDown", "None", "NonZeroExitCode", "OutOfMemory", "PartitionConfig", "PartitionDown", "PartitionInactive"),

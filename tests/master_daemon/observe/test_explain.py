@@ -49,6 +49,7 @@ def wanting(database: Database, at: float = NOW) -> tuple[str, str]:
 def test_a_job_in_each_state(database: Database, changes: dict[str, Any], words: str) -> None:
     job = add_job(database, new_session(database)[1], job_id="4711", **changes)
     said = explained(database, job.nonce)
+    assert explained(database, "4711") == said
     assert (said.kind, said.id, said.state) == ("job", job.nonce, job.state)
     assert words in said.next
     assert said.why
@@ -56,6 +57,16 @@ def test_a_job_in_each_state(database: Database, changes: dict[str, Any], words:
     assert said.next_at == (
         job.ends_at or job.expected_start or (NOW + 300 if job.state is JobState.STARTING else None)
     )
+
+
+def test_a_test_job_by_the_name_that_its_owner_knows(database: Database) -> None:
+    trial_id = new_id("j")
+    add_job(database, trial_id, role="trial", generation=1, state=JobState.ENDED, ended_at=NOW, reason="Preempted.")
+    again = add_job(database, trial_id, role="trial", generation=2, state=JobState.READY, requested_at=NOW + 1)
+    said = explained(database, trial_id)
+    assert (said.id, said.what) == (again.nonce, f"Job (ID not known): trial for {trial_id}, generation 2.")
+    assert "succeeded" not in said.next
+    assert "Its command runs" in said.next
 
 
 def test_a_job_by_any_of_its_names(database: Database) -> None:
@@ -102,6 +113,14 @@ def test_a_session_whose_job_waits(database: Database) -> None:
 def test_a_session_that_wants_nothing(database: Database) -> None:
     session_id, _ = new_session(database)
     assert "not asked" in explained(database, session_id).why
+
+
+def test_a_session_whose_backend_was_given_back(database: Database) -> None:
+    session_id, key = new_session(database)
+    add_job(database, key, state=JobState.ENDED, ended_at=NOW + 7, reason="Nobody used it any more.")
+    said = explained(database, session_id)
+    assert (said.state, said.since) == (JobState.ENDED, NOW + 7)
+    assert said.why == "The session wants no backend any more. Nobody used it any more."
 
 
 def test_a_task_through_its_life(database: Database) -> None:

@@ -88,7 +88,9 @@ def read_pickle(file: BinaryIO, persist: Persist = Persistent) -> object:
             if opcode.name == "STOP":
                 return machine.pop()
             machine.step(opcode.name, argument)
-    except (ValueError, IndexError, KeyError, OverflowError, UnicodeError) as error:
+    except (KeyError, MemoryError) as error:  # what is not in the memo, or longer than memory: nothing to quote
+        raise PickleRefusedError("It is no whole pickle.") from error
+    except (ValueError, IndexError, OverflowError, UnicodeError) as error:
         raise PickleRefusedError(f"It is no whole pickle ({error}).") from error
     raise PickleRefusedError("It is no whole pickle (it has no end).")
 

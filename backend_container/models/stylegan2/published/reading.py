@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import argparse
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.serialization import safe_globals
 
 from backend_container.models.engine import ModelError
 from backend_container.models.stylegan2.config import NetworkConfig
@@ -18,6 +19,7 @@ from backend_container.models.stylegan2.generator import Generator
 from backend_container.models.stylegan2.published import ada, rosinality
 from backend_container.models.stylegan2.published.inert_pickle import PickleRefusedError, read_pickle
 from backend_container.models.stylegan2.published.named import Named, network_of, ours
+from backend_container.models.torch_refusal import UNREADABLE, refusal
 
 AVERAGED = 10_000
 """z whose mean w takes the place of one that the file lacks."""
@@ -35,6 +37,8 @@ def read_published(path: Path) -> tuple[NetworkConfig, Generator]:
         return config, _filled(config, ours(named))
     except OSError as error:
         raise ModelError("weights-missing", f"{path} cannot be read: {error.strerror or error}.") from error
+    except zipfile.BadZipFile as error:
+        raise ModelError("weights-mismatch", f"{path.name} cannot be imported. It is a damaged archive.") from error
     except PickleRefusedError as error:
         raise ModelError("weights-mismatch", f"{path.name} cannot be imported. {error}") from error
 
@@ -63,10 +67,10 @@ def _of_pickle(path: Path) -> Named:
 def _of_torch(path: Path) -> Named:
     """torch's own loader, told to make tensors and plain data only."""
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise PickleRefusedError(f"torch does not read it as weights alone ({reason}).") from error
+        with safe_globals([argparse.Namespace]):  # rosinality's train.py stores its arguments beside the networks
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise PickleRefusedError(f"torch does not read it as weights alone: {refusal(error)}.") from error
     state = stored.get("g_ema", stored) if isinstance(stored, dict) else {}
     if not isinstance(state, dict) or not rosinality.is_rosinality(state):
         raise PickleRefusedError("It holds no generator `g_ema` as rosinality's stylegan2-pytorch stores one.")

@@ -26,8 +26,8 @@ _PARTS = {
 _FILTERS = re.compile(r"(convs|to_rgbs)\.\d+\.(conv\.blur|upsample)\.kernel")
 _STYLE = re.compile(r"style\.(\d+)\.(weight|bias)")
 _FIRST = re.compile(r"(conv1|to_rgb1)\.(.+)")
-_LATER = re.compile(r"(convs|to_rgbs)\.(\d+)\.(.+)")
-_NOISE = re.compile(r"noises\.noise_(\d+)")
+_LATER = re.compile(r"(convs|to_rgbs)\.(\d{1,2})\.(.+)")
+_NOISE = re.compile(r"noises\.noise_(\d{1,2})")
 
 
 def is_rosinality(state: Mapping[str, object]) -> bool:
@@ -37,11 +37,13 @@ def is_rosinality(state: Mapping[str, object]) -> bool:
 def generator_tensors(state: Mapping[str, NDArray[np.float32]], average: NDArray[np.float32] | None) -> Named:
     """`average` is the mean w, `latent_avg` of their file; zeros take its place where there is none.
 
-    Raises PickleRefusedError when a name is not one of theirs.
+    Raises PickleRefusedError when a name or a shape is not one of theirs, or the mapping network is not there.
     """
     named = {_renamed(name): _shaped(name, tensor) for name, tensor in state.items() if not _FILTERS.fullmatch(name)}
     filters = {f"{name}.resample_filter": tensor for name, tensor in state.items() if _FILTERS.fullmatch(name)}
-    latent = named["mapping.fc0.weight"].shape[1]
+    if "mapping.fc0.weight" not in named:
+        raise PickleRefusedError("Its generator has no mapping network.")
+    latent = named["mapping.fc0.weight"].shape[-1]
     mean = np.zeros(latent, np.float32) if average is None else average.reshape(-1)
     # Theirs hold the gain of a doubling, 4, already.
     return named | {name: tensor / tensor.sum() for name, tensor in filters.items()} | {"mapping.w_avg": mean}
@@ -75,6 +77,13 @@ def _part(name: str, part: str) -> str:
 
 
 def _shaped(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    try:
+        return _squeezed(name, tensor)
+    except ValueError as error:
+        raise PickleRefusedError(f"Its {name} is of the shape {tensor.shape}, which theirs never is.") from error
+
+
+def _squeezed(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
     """Without the axes of length 1 that theirs have for broadcasting."""
     if name == "input.input" or name.endswith("conv.weight"):
         return tensor.reshape(tensor.shape[1:])

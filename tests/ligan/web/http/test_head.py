@@ -21,7 +21,7 @@ _PARTS = [
 _HEADS = [
     b"GET /x?y HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n",
     b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nCookie: a=b\r\n\r\n",
-    b"POST http://x/y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 ]
 

@@ -96,6 +96,9 @@ REFUSED = {
     "the whole server": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "a target without a slash": (b"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "another scheme": (b"GET ftp://x/y HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "the absolute form": (b"GET http://x/y HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "the absolute form of another host": (b"GET https://evil.example:1/x?y HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "the absolute form without a path": (b"GET http://evil.example?y HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     "garbage": (b"garbage\r\n\r\n", 400),
     "too many fields": (post(*(b"X: y" for _ in range(MAX_FIELDS))), 431),
@@ -156,8 +159,6 @@ TAKEN = {
         "POST /x host,transfer-encoding 10",
     ),
     "HTTP/1.0 without a host": ([b"GET /x HTTP/1.0\r\n\r\n"], "GET /x  0"),
-    "the absolute form": ([b"GET http://evil.example:1/x?y HTTP/1.1\r\nHost: x\r\n\r\n"], "GET /x?y host 0"),
-    "the absolute form without a path": ([b"GET http://evil.example?y HTTP/1.1\r\nHost: x\r\n\r\n"], "GET /?y host 0"),
     "an upgrade, which is not made": (
         [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"],
         "GET / host,connection,upgrade 0",
