@@ -20,6 +20,8 @@ KEPT_VARIABLES = (
 
 PRIVATE_UMASK = 0o077
 """sbatch hands its umask to the job, so the job's log belongs to its user alone."""
+WORKING_FOLDER = "/"
+"""sbatch and srun end at once where theirs does not exist, as the one the daemon was started in may not any more."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,14 @@ def kept_environment(*also: str) -> dict[str, str]:
 def _start(argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True, umask=PRIVATE_UMASK
+        argv,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment,
+        cwd=WORKING_FOLDER,
+        start_new_session=True,
+        umask=PRIVATE_UMASK,
     )
 
 

@@ -49,7 +49,7 @@ def slurm_site(settings: Settings, log_dir: Path) -> SlurmSite:
     """The site as the settings have it."""
     roles = roles_of(settings)
     return SlurmSite(
-        log_dir=log_dir,
+        log_dir=log_dir.absolute(),
         partitions={name: role.partition for name, role in roles.items() if role.partition},
         gres={name: role.gres for name, role in roles.items() if role.gres},
         cpus={name: role.cpus for name, role in roles.items()},

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ligan.intervals import BUSY_PAUSE, COMMAND_TIMEOUT, NO_SRUN_PAUSE
 from master_daemon.cluster import sbatch
-from master_daemon.cluster.command import PRIVATE_UMASK, Runner, kept_environment
+from master_daemon.cluster.command import PRIVATE_UMASK, WORKING_FOLDER, Runner, kept_environment
 from master_daemon.cluster.manager import JobPhase, JobRequest, Listing, SubmitUnknownError
 from master_daemon.cluster.times import whole_minutes
 from master_daemon.observe.calls import count_call
@@ -178,6 +178,7 @@ def _spawn(argv: Sequence[str], stdin: int, stderr: int, variables: Mapping[str,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         env={**kept_environment(), **variables},
+        cwd=WORKING_FOLDER,
         start_new_session=True,
         umask=PRIVATE_UMASK,
     )

@@ -55,3 +55,12 @@ def test_secrets_and_slurm_settings_of_the_daemon_stay_with_it(monkeypatch: pyte
     environment = run(["env"]).stdout
     assert "s3cret" not in environment
     assert "SLURM_CONF=/elsewhere/slurm.conf" in environment
+
+
+def test_a_daemon_whose_working_folder_is_gone_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an upgrade that replaced the folder it was started in: sbatch and srun ask for it, and end without."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert run(("/bin/pwd",)).stdout == "/\n"
