@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from urllib.parse import urlsplit
 
 from ligan.page import Page
-from ligan.web.line import Line
+
+_ACCEPTED = b"HTTP/1.1 202 "
+_TAKEN = re.compile(_ACCEPTED + rb'.*\r\n\r\n\{"task_id": ?"(t-[0-9a-z]{22})"\}', re.DOTALL)
 
 
 class Visitor:
@@ -20,7 +23,8 @@ class Visitor:
         assert parts.port is not None
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in page.http.cookies)
         self._start = f"POST /api/v1/tasks HTTP/1.1\r\nHost: {parts.netloc}\r\nCookie: {cookies}\r\n"
-        self._calls = Line(parts.hostname, parts.port, timeout_s=60)
+        self._calls = socket.create_connection((parts.hostname, parts.port), timeout=60)
+        self._calls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = socket.create_connection((parts.hostname, parts.port), timeout=60)
         head = f"GET /api/v1/events HTTP/1.1\r\nHost: {parts.netloc}\r\nCookie: {cookies}\r\n\r\n"
         self._stream.sendall(head.encode())
@@ -43,11 +47,14 @@ class Visitor:
     def _submit(self, kind: str) -> str:
         body = json.dumps({"kind": kind, "params": {}}).encode()
         framing = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        answer = self._calls.exchange(f"{self._start}{framing}".encode(), body)
-        if answer.status != 202:
-            raise RuntimeError(f"a task was not taken: {answer.status} {answer.body.decode(errors='replace')[:300]}")
-        task_id: str = json.loads(answer.body)["task_id"]
-        return task_id
+        self._calls.sendall(f"{self._start}{framing}".encode() + body)
+        answer = b""
+        while (taken := _TAKEN.fullmatch(answer)) is None:
+            chunk = self._calls.recv(65536)
+            answer += chunk
+            if not chunk or not _ACCEPTED.startswith(answer[: len(_ACCEPTED)]):
+                raise RuntimeError(f"a task was not taken: {answer.decode(errors='replace')[:600]}")
+        return taken[1].decode()
 
     def _wait_for(self, *words: bytes) -> None:
         """Read the stream until one frame holds all `words`."""

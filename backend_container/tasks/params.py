@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -22,14 +23,18 @@ class TaskParams(BaseModel):
 
     def images(self) -> list[str]:
         """IDs of the images that the parameters name, in the order of the fields."""
-        return [getattr(self, name) for name in type(self).model_fields if self._names_image(name)]
+        return [getattr(self, name) for name in _naming_images(type(self))]
 
     def settings(self) -> dict[str, JsonValue]:
         """All parameters that name no image: what, beside the faces themselves, decides the result."""
-        values = self.model_dump(mode="json")
-        return {name: value for name, value in values.items() if not self._names_image(name)}
+        values, naming = self.model_dump(mode="json"), _naming_images(type(self))
+        return {name: value for name, value in values.items() if name not in naming}
 
-    @classmethod
-    def _names_image(cls, name: str) -> bool:
-        extra = cls.model_fields[name].json_schema_extra
-        return isinstance(extra, dict) and extra.get("format") == IMAGE_FORMAT
+
+@cache
+def _naming_images(params: type[TaskParams]) -> tuple[str, ...]:
+    """The fields that name images, in their order."""
+    extras = {name: field.json_schema_extra for name, field in params.model_fields.items()}
+    return tuple(
+        name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("format") == IMAGE_FORMAT
+    )

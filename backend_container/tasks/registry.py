@@ -129,7 +129,8 @@ def _definition(package: str, name: str) -> Definition[Any]:
 
 
 def _require_images(params: TaskParams, order: TaskOrder) -> None:
-    missing = sorted(set(params.images()) - {image.image_id for image in order.images})
+    named = params.images()
+    missing = sorted(set(named) - {image.image_id for image in order.images}) if named else []
     if missing:
         raise Problem(
             "unknown-image", f"The order does not say where to find {', '.join(missing)}; list it in `images`."

@@ -53,6 +53,17 @@ def real_slurmctld_hung(house: House) -> None:
 
 
 @fault("real", alone=True, task_s=LONG)
+def real_slurmctld_emptied(house: House) -> None:
+    """slurmctld is ended, and starts without its state: it knows no job any more, and the nodes' are killed"""
+    house.slurm.control("break", "controller")
+    for file in (_RUN.parent / "state").iterdir():
+        if file.is_file():
+            file.unlink()
+    house.slurm.control("mend", "controller")
+    house.broken()
+
+
+@fault("real", alone=True, task_s=LONG)
 def real_slurmd_killed(house: House) -> None:
     """SIGKILL of slurmd on the backend's node; it is started again 20 s later"""
     os.kill(int((_RUN / f"slurmd-{_node_of(house.backend())}.pid").read_text()), signal.SIGKILL)
