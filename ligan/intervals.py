@@ -159,8 +159,6 @@ TRANSACTION_LIMIT = 10.0
 """PostgreSQL ends a transaction that does nothing for so long: a frozen daemon's, which others would wait for."""
 SWEEP = 60.0
 """Between looks for what is too old to keep: a batch each, so that no writer waits for it noticeably."""
-GIVE_BACK = 60.0
-"""Between times at which what the daemon freed goes back to the system: it takes the daemon a few milliseconds."""
 SWEEP_BATCH = 20
 """Sessions erased in one transaction; each may have a thousand events."""
 SWEEP_ROWS = 500

@@ -27,7 +27,7 @@ def give_back_what_is_free() -> bool:
 def trim() -> bool:
     """Give back what is free by now, in whole pages, from any thread. Whether there was any.
 
-    Also what is free between things that stay, which the heap would keep for itself.
+    For a process that computes: large buffers that are the system's own each time would cost it more than they take.
     """
     malloc_trim = getattr(_libc(), "malloc_trim", None)
     return malloc_trim is not None and bool(malloc_trim(0))

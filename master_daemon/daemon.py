@@ -15,14 +15,12 @@ import uvloop
 
 from ligan.intervals import (
     COMMAND_TIMEOUT,
-    GIVE_BACK,
     LEASE_RENEWAL,
     LOOK_CERTIFICATE,
     NOTE_LOGINS,
     SWEEP,
     WATCH_ALLOWANCE,
 )
-from ligan.memory import trim
 from ligan.settings import Settings
 from ligan.web.front import Front
 from ligan.web.http.server import HttpServer
@@ -92,11 +90,10 @@ class Daemon:
         self._renewing = Repeating("lease", LEASE_RENEWAL, self.tenure.renew)
         self._sweeping = Repeating("retention", SWEEP, self.sweeper.turn)
         watch = Watch(settings, self.database, self.parts.supervisor.release, self.parts.trials.used_up)
-        self._now_and_then = (
+        self._accounting = (
             Repeating("accounts", NOTE_LOGINS, self.parts.accounts.turn),
             Repeating("allowance", WATCH_ALLOWANCE, watch.turn),
             Repeating("certificates", LOOK_CERTIFICATE, self._certificates.turn),
-            Repeating("memory", GIVE_BACK, lambda _now: trim()),
         )
         self.sweeper.subscribe(lambda _keys: self.parts.accounts.authenticator.forget())
 
@@ -128,7 +125,7 @@ class Daemon:
         self._certificates.when_changed = self._tell_where
         self._tell_where()
         self._sweeping.start()
-        for repeating in self._now_and_then:
+        for repeating in self._accounting:
             repeating.start()
         if self.parts.settings.accounts.mode == "none":
             log.warning("%s", OPEN)
@@ -153,7 +150,7 @@ class Daemon:
         self.parts.supervisor.stop()
         daemon_file.remove(self.parts.observatory.state_dir)
         await asyncio.to_thread(self.parts.observatory.stop)
-        for repeating in (self._sweeping, *self._now_and_then):
+        for repeating in (self._sweeping, *self._accounting):
             await asyncio.to_thread(repeating.stop)
         if self._public is not None:
             await self._public.close(_LAST_ANSWERS)
