@@ -47,13 +47,15 @@ class Disk:
         self._closed.set()
         self._asked.set()
         self._thread.join()
+        self._try_flush()
 
     def _run(self) -> None:
-        while not self._closed.is_set():
-            self._asked.wait()
-            self._closed.wait(DISK_LAG)
-            self._asked.clear()
-            try:
-                self.flush()
-            except OSError:
-                log.exception("what was just committed was not flushed to the disk; it is tried again with the next")
+        while self._asked.wait() and not self._closed.wait(DISK_LAG):
+            self._asked.clear()  # before the flush: who commits during it asks again
+            self._try_flush()
+
+    def _try_flush(self) -> None:
+        try:
+            self.flush()
+        except OSError:
+            log.exception("what was just committed was not flushed to the disk; it is tried again with the next")

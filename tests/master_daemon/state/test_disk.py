@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,28 @@ def test_many_that_lag_are_one_effort(database: Database, power: Power, monkeypa
     assert power.flushes == []
     database.close()
     assert len(power.flushes) == 1, "a daemon that stops lets nothing wait"
+
+
+def test_what_comes_while_the_disk_is_at_work_is_flushed_before_the_end(
+    database: Database, power: Power, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, go_on, flush = threading.Event(), threading.Event(), os.fdatasync
+
+    def slowly(descriptor: int) -> None:
+        at_work.set()
+        assert go_on.wait(20)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slowly)
+    put(database, "first", lags=True)
+    assert at_work.wait(20)
+    put(database, "last", lags=True)
+    closing = database._disk
+    assert closing is not None
+    threading.Thread(target=lambda: closing._closed.wait(20) and go_on.set()).start()
+    closing.close()
+    assert len(power.flushes) == 2
+    assert power.cut() == "last"
 
 
 def test_only_who_asks_lags(database: Database, power: Power) -> None:
