@@ -85,7 +85,8 @@ def test_nothing_is_imported_by_a_computed_name() -> None:
         ("frontend_server.server", {*HEAVY, "numpy", "sqlalchemy", "pi_heif", "master_daemon", "backend_container"}),
         ("frontend_server.__main__", {*HEAVY, "numpy", "sqlalchemy", "master_daemon", "backend_container"}),
         ("master_daemon.daemon", {*HEAVY, "numpy", "PIL", "frontend_server", "backend_container", "pyslurm"}),
-        ("master_daemon.command", {*HEAVY, "numpy", "PIL", "frontend_server", "backend_container", "pyslurm"}),
+        ("master_daemon.service", {*HEAVY, "numpy", "PIL", "frontend_server", "backend_container", "pyslurm"}),
+        ("master_daemon.command", {*HEAVY, "sqlalchemy", "flask", "uvloop", *PACKAGES[2:]}),
         ("backend_container.describe", {"sqlalchemy", "master_daemon", "frontend_server"}),
     ],
 )  # fmt: skip

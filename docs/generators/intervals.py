@@ -11,14 +11,16 @@ from docs.generators import markdown
 from docs.generators.attributes import Attribute, attributes
 from ligan import intervals
 
-_MEBI = 1024 * 1024
+Units = tuple[tuple[int, str], ...]
+_OF_BYTES: Units = ((2**20, "MiB"), (2**10, "KiB"))
+_OF_SECONDS: Units = ((86400, "days"),)
 
 
 def page() -> str:
     """A table for each group of `ligan/intervals.py`."""
     intro = (
         "These numbers are no settings: each has one value that is right everywhere, and its reason. Seconds unless\n"
-        "the reason says otherwise. They stand in `ligan/intervals.py`; whoever wants others tells us why.\n"
+        "value or reason say otherwise. They stand in `ligan/intervals.py`; whoever wants others tells us why.\n"
     )
     return markdown.page("Intervals and limits", intro, *_groups())
 
@@ -40,12 +42,14 @@ def _headings() -> Iterator[tuple[int, str]]:
 
 
 def _row(one: Attribute) -> tuple[str, str, str]:
-    return f"`{one.name}`", _value(one.value), one.text
+    units = _OF_BYTES if one.text.startswith("Bytes of") else _OF_SECONDS
+    return f"`{one.name}`", value(one.value, units), one.text
 
 
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_value, value))
-    if isinstance(value, int | float):
-        return f"{value / _MEBI:g} MiB" if value >= _MEBI else f"{value:g}"
-    return f"`{value}`"
+def value(given: object, units: Units) -> str:
+    """As it is shown: in the first of `units` of which it is more than one."""
+    if isinstance(given, tuple):
+        return ", ".join(value(part, units) for part in given)
+    if not isinstance(given, int | float):
+        return f"`{given}`"
+    return next((f"{given / size:g} {unit}" for size, unit in units if given > size), f"{given:g}")
