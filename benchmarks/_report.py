@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import time
@@ -23,7 +24,11 @@ Figures = dict[str, Any]
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the script's own text, with `--json`."""
+    """A parser whose help is the script's own text, with `--json`.
+
+    From here on SIGTERM, as timeout(1) sends it, ends the script as Ctrl-C does: with all that it started.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
     return parser

@@ -13,7 +13,7 @@ from tests.attack.families import FAMILIES
 from tests.attack.family import Family
 from tests.attack.table import Result, footer, heading, line
 from tests.attack.trial import trial
-from tests.rows import command
+from tests.rows import command, ending
 from tests.rows.process import in_process
 
 FAMILY_TIMEOUT = 600.0
@@ -64,4 +64,5 @@ def _told(family: Family, arguments: argparse.Namespace) -> Result:
 
 
 if __name__ == "__main__":
+    ending.heed()
     sys.exit(main())

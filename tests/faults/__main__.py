@@ -13,7 +13,7 @@ from tests.faults.play import play
 from tests.faults.row import Fault
 from tests.faults.rows import FAULTS
 from tests.faults.table import Result, footer, heading, line
-from tests.rows import command
+from tests.rows import command, ending
 from tests.rows.process import in_process
 
 ROW_TIMEOUT = 420.0
@@ -82,4 +82,5 @@ def _told(fault: Fault, keep: bool) -> Result:
 
 
 if __name__ == "__main__":
+    ending.heed()
     sys.exit(main())

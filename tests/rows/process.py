@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.faults.daemon import ROOT
 from tests.faults.real import UnavailableError
+from tests.rows.ending import ended
 
 _KEPT_LINES = 15
 """Of what a process complained about that did not come to its end."""
@@ -46,8 +47,9 @@ class Said:
 
 def in_process(module: str, name: str, *options: str, timeout_s: float) -> Said:
     """Have `python -m MODULE --row NAME OPTIONS` try the row."""
+    if ended.is_set():
+        return Said(0, error="not begun: the run was ended")
     began = time.monotonic()
-    # In our process group: Ctrl-C reaches every row, and each ends what it started.
     process = subprocess.Popen(
         [sys.executable, "-m", module, "--row", name, *options],
         cwd=ROOT,

@@ -59,14 +59,13 @@ def ligan_up(
         cwd=cwd,
         start_new_session=True,
     )
+    system = System(process, "", state_dir)
     try:
-        system = System(process, _url(process), state_dir)
-        try:
-            yield system
-        finally:
-            if process.poll() is None:
-                system.interrupt()
+        system.url = _url(process)
+        yield system
     finally:
+        if process.poll() is None:
+            system.interrupt()
         assert process.stdout is not None
         process.stdout.close()
 
