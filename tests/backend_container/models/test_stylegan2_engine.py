@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from backend_container.models.engine import FaceBox, ModelError
 from backend_container.models.stylegan2.config import NetworkConfig
@@ -33,17 +34,39 @@ def test_stored_noise_reaches_the_photo(stylegan2_weights):
     assert not np.array_equal(other.synthesize(engine.mean[None]), photo)
 
 
-def test_the_engines_synthesis_is_the_networks():
-    config = NetworkConfig(channel_base=512, channel_max=8, mapping_layers=1)
-    generator = Generator(config).eval()
+@torch.no_grad()
+def lively_generator(channels):
+    """Small, and with biases and noise that a new network has not."""
+    generator = Generator(NetworkConfig(channel_base=64 * channels, channel_max=channels, mapping_layers=1)).eval()
+    for name, parameter in generator.named_parameters():
+        if name.endswith(("bias", "noise_strength")):
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    return generator
+
+
+@pytest.mark.parametrize("channels", [8, 48])
+@pytest.mark.parametrize("takes", [True, False], ids=["onednn", "no-onednn"])
+def test_the_engines_synthesis_is_the_networks(monkeypatch, channels, takes):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: takes)
+    synthesis = lively_generator(channels).synthesis
+    frozen = FrozenSynthesis(synthesis)
     with torch.no_grad():
-        for name, parameter in generator.named_parameters():
-            if name.endswith(("bias", "noise_strength")):
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-        frozen = FrozenSynthesis(generator.synthesis)
-        for latents in torch.randn(3, *config.latent_shape):
-            expected = generator.synthesis(latents[None])[0]
+        for latents in torch.randn(3, *synthesis.latent_shape):
+            expected = synthesis(latents[None])[0]
             torch.testing.assert_close(frozen(latents), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [nn.Parameter, torch.Tensor], ids=["parameters", "buffers"])
+def test_the_engines_synthesis_stays_as_the_network_was(kind):
+    synthesis = lively_generator(8).synthesis
+    frozen = FrozenSynthesis(synthesis)
+    latents = torch.randn(synthesis.latent_shape)
+    image = frozen(latents)
+    for tensor in synthesis.state_dict(keep_vars=True).values():
+        if type(tensor) is kind:
+            tensor.data.neg_()
+    assert not torch.equal(FrozenSynthesis(synthesis)(latents), image)
+    assert torch.equal(frozen(latents), image)
 
 
 def test_the_photo_is_the_generators_image_in_bytes(stylegan2_weights):
