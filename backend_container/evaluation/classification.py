@@ -12,6 +12,7 @@ from backend_container.evaluation.groups import age_of, memberships
 from backend_container.evaluation.report import AttributeFigures
 from backend_container.models.attributes.ages import AGE, age_group
 from backend_container.models.attributes.predictor import Attribute, Classes
+from backend_container.models.attributes.races import RACE, race_class, race_word
 
 _WORDS = {"1": "yes", "true": "yes", "yes": "yes", "0": "no", "-1": "no", "false": "no", "no": "no"}
 """What sets of photos write for an attribute that a face has or has not."""
@@ -34,8 +35,9 @@ def class_of(attribute: Attribute, labels: Mapping[str, Any]) -> int | None:
     if attribute.name == AGE.name and attribute.classes == AGE.classes:
         age = age_of(labels)
         return None if age is None or age < 0 else age_group(age)
-    named = {"race": "ethnicity"}.get(attribute.name, attribute.name)
-    value = dict(memberships(labels)).get(named, str(labels.get(attribute.name, "")).lower())
+    if attribute.name == RACE:
+        return race_class(race_word(labels), attribute.classes)
+    value = dict(memberships(labels)).get(attribute.name, str(labels.get(attribute.name, "")).lower())
     classes = [one.lower() for one in attribute.classes]
     word = _WORDS.get(value, value) if attribute.binary else value
     return classes.index(word) if word in classes else None

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-_DESCRIPTION = """Show the weights that engines can use, and import published ones of the StyleGAN2 family into our
-format. Nothing of an imported file is executed (docs/weights.md)."""
+_DESCRIPTION = """Show the weights of engines and of attribute predictors, and import published ones of the StyleGAN2
+family into our format. Nothing of an imported file is executed (docs/weights.md)."""
 _EPILOG = """examples:
   ligan weights list                        packaged and imported weights
   ligan weights import ffhq256.pkl          NVIDIA's stylegan2-ada-pytorch; or rosinality's .pt

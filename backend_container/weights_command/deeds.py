@@ -58,7 +58,7 @@ DEEDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _table(found: list[WeightFolder]) -> str:
-    rows = [("ENGINE", "PIXELS", "MB", "PHOTOS", "SHA256", "FOLDER"), *map(_row, found)]
+    rows = [("FOR", "PIXELS", "MB", "PHOTOS", "TERMS", "SHA256", "FOLDER"), *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -69,10 +69,11 @@ def _row(one: WeightFolder) -> tuple[str, ...]:
     sound = one.trouble is None and all(file.sound for file in one.files)
     photos = ("yes" if one.encoder_trained else "no encoder") if one.engine else "–"
     return (
-        one.engine or "unknown",
+        one.use or "unknown",
         str(one.resolution or "–"),
         f"{one.bytes / 1e6:.1f}",
         photos,
+        one.terms or "–",
         one.fingerprint[:12] if sound else "DAMAGED",
         one.folder,
     )

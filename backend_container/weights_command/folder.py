@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from backend_container.models.weight_files import CONFIG, sha256
 from ligan.wire.base import Message
 
 CARD = "MODEL_CARD.md"
+TERMS = re.compile(r"^- \*\*Terms\*\*: (.+?)\.?$", re.MULTILINE)
+"""The line of a model card that says in a few words who may use the weights for what."""
+ATTRIBUTES = "attributes"
 
 
 class WeightFile(Message):
@@ -29,15 +33,17 @@ class WeightFile(Message):
 
 
 class WeightFolder(Message):
-    """Weights that an engine can use."""
+    """Weights of an engine, or of what judges faces."""
 
     folder: str
-    engine: str = Field(description="appearance or stylegan2; empty where its format is unknown")
-    resolution: int | None = Field(description="pixels of its images' sides")
+    use: str = Field(description="appearance or stylegan2: an engine; attributes: judges faces; empty where unknown")
+    engine: str = Field(description="the same where that is an engine; else empty")
+    resolution: int | None = Field(description="pixels of the sides of the images that it makes or judges")
     bytes: int
     fingerprint: str = Field(description="sha256 over all tensors' files")
     files: list[WeightFile]
-    encoder_trained: bool = Field(description="whether it can read photos")
+    encoder_trained: bool = Field(description="whether an engine with it can read photos")
+    terms: str | None = Field(None, description="who may use it for what, as its model card says")
     card: str | None = Field(description="its model card (Markdown)")
     trouble: str | None = Field(None, description="why nothing more is known of it")
 
@@ -50,7 +56,7 @@ def imported_folder() -> Path:
 
 def known_folders() -> Iterator[Path]:
     """Folders of the package and of imports that hold weights."""
-    for place in (WEIGHTS, imported_folder()):
+    for place in (WEIGHTS, WEIGHTS / ATTRIBUTES, imported_folder()):
         if place.is_dir():
             yield from sorted(path.parent for path in place.glob(f"*/{CONFIG}"))
 
@@ -59,16 +65,18 @@ def described(folder: Path) -> WeightFolder:
     """Raises ModelError (`weights-missing`, `weights-mismatch`) when there is no config.json, or none that is one."""
     config = _config(folder)
     files = [_file(folder, name, wanted) for name, wanted in sorted(config["files"].items())]
-    card = folder / CARD
+    card = _card(folder)
     return WeightFolder(
         folder=str(folder),
+        use=_use(config),
         engine=_engine(config),
         resolution=_resolution(config),
         bytes=sum(file.bytes for file in files),
         fingerprint=fingerprint(folder),
         files=files,
         encoder_trained=bool(config.get("encoder_trained", _engine(config))),
-        card=card.read_text(errors="replace") if card.is_file() else None,
+        terms=_terms(card),
+        card=card,
     )
 
 
@@ -79,6 +87,7 @@ def listed(folder: Path) -> WeightFolder:
     except ModelError as error:
         return WeightFolder(
             folder=str(folder),
+            use="",
             engine="",
             resolution=None,
             bytes=0,
@@ -122,6 +131,20 @@ def _file(folder: Path, name: str, wanted: str) -> WeightFile:
     return WeightFile(name=name, bytes=len(blob), sha256=found, sound=found == wanted)
 
 
+def _card(folder: Path) -> str | None:
+    card = folder / CARD
+    return card.read_text(errors="replace") if card.is_file() else None
+
+
+def _terms(card: str | None) -> str | None:
+    match = TERMS.search(card or "")
+    return match[1] if match else None
+
+
+def _use(config: dict[str, Any]) -> str:
+    return ATTRIBUTES if str(config.get("format", "")).startswith("ligan-attributes") else _engine(config)
+
+
 def _engine(config: dict[str, Any]) -> str:
     if str(config.get("format", "")).startswith("ligan-appearance"):
         return "appearance"
@@ -130,5 +153,5 @@ def _engine(config: dict[str, Any]) -> str:
 
 def _resolution(config: dict[str, Any]) -> int | None:
     network = config.get("network")
-    found = network.get("resolution") if isinstance(network, dict) else config.get("resolution")
+    found = network.get("resolution", network.get("side")) if isinstance(network, dict) else config.get("resolution")
     return found if isinstance(found, int) else None

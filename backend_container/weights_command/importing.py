@@ -73,7 +73,8 @@ def _card(file: Path, config: NetworkConfig, truncation: float) -> str:
 `stylegan2`. Made by `ligan weights import`.
 
 - **From**: {file.name}, sha256 {digest}.
-- **Terms**: those of its authors; look them up before you use it. Many published faces are for non-commercial use only.
+- **Terms**: those of its authors.
+  Look them up before you use it: many published faces are for non-commercial use only.
 - **Training data, measures, groups of people**: see its authors' page. `ligan evaluate` measures it here.
 - **Random faces**: truncated by {truncation}.
 - **Encoder**: not trained; `ligan train encoder` does that. Until then photos cannot be read.

@@ -1,4 +1,4 @@
-"""A folder of attribute weights: config.json, heads.safetensors and, unless the backbone is lite0 as it is published,
+"""A folder of attribute weights: config.json, heads.safetensors and, unless the backbone is as packages carry it,
 backbone.safetensors. See `models.weight_files`.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from backend_container.models.attributes.backbone import LITE0, Backbone
+from backend_container.models.attributes.backbone import PUBLISHED, Backbone
 from backend_container.models.attributes.network import POOLINGS, HeadNetwork, NetworkConfig
 from backend_container.models.weight_files import Manifest, Tensors, WeightFiles, float16, module_tensors
 from backend_container.models.weight_storage import int8, unpacked
@@ -33,14 +33,14 @@ class AttributeWeights:
     backbone: Backbone
     heads: HeadNetwork
     published: bool
-    """The backbone is lite0 with its published weights, and so not stored."""
+    """The backbone has the weights that packages carry, and so is not stored."""
 
 
 def save(folder: Path, weights: AttributeWeights) -> None:
     """Write a folder that `load` reads; large tensors of the heads as int8."""
     parts = {HEADS: int8()(module_tensors(weights.heads))}
     if not weights.published:
-        parts[BACKBONE] = float16(module_tensors(weights.backbone.maps))
+        parts[BACKBONE] = float16(module_tensors(weights.backbone.stored))
     _files(folder).write(AttributesManifest(name=weights.name, network=weights.config), parts, dict)
 
 
@@ -50,11 +50,12 @@ def load(folder: Path) -> AttributeWeights:
     manifest = files.manifest(AttributesManifest)
     config = manifest.network
     published = BACKBONE not in manifest.files
-    if published and config.backbone != LITE0:
-        raise files.mismatch("config.json", f"it names no {BACKBONE}, which only {LITE0} can do without")
+    if published and config.backbone not in PUBLISHED:
+        detail = f"it names no {BACKBONE}, which only {', '.join(PUBLISHED)} can do without"
+        raise files.mismatch("config.json", detail)
     backbone = Backbone(config.backbone)
     if not published:
-        files.fill(backbone.maps, BACKBONE, files.tensors(BACKBONE, manifest))
+        files.fill(backbone.stored, BACKBONE, files.tensors(BACKBONE, manifest))
     heads = new_heads(config, backbone)
     files.fill(heads, HEADS, _unpacked(files, manifest))
     return AttributeWeights(manifest.name, config, backbone.eval(), heads.eval(), published)

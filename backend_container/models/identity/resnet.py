@@ -44,9 +44,13 @@ class ResNet(nn.Module):
         self.blocks = nn.Sequential(*(Block(before, *block) for before, block in zip(widths[:-1], BLOCKS, strict=True)))
         self.leave = nn.Linear(BLOCKS[-1][0], DIMENSION, bias=False)
 
+    def maps(self, x: Tensor) -> Tensor:
+        """What the last block leaves, shape (n, 256, 2, 2)."""
+        found: Tensor = self.blocks(F.max_pool2d(F.relu(self.enter(x)), 3, 2))
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
-        x = self.blocks(F.max_pool2d(F.relu(self.enter(x)), 3, 2))
-        vectors: Tensor = self.leave(x.mean((2, 3)))
+        vectors: Tensor = self.leave(self.maps(x).mean((2, 3)))
         return vectors
 
 

@@ -6,6 +6,7 @@ The focal loss and the dropout leave probabilities too near the middle. What is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,18 +20,24 @@ PRIOR = 1e-3
 
 
 def calibrate(
-    heads: Sequence[Head], layers: Mapping[str, nn.Linear], logits: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+    heads: Sequence[Head],
+    layers: Mapping[str, nn.Linear],
+    logits: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
 ) -> None:
-    """Scale and shift the outputs of `layers` in place, so that probabilities fit `wanted` best."""
+    """Scale and shift the outputs of `layers` in place, so that probabilities fit `wanted` best; `weights` are those of
+    a head's classes, where they do not count as often as they occur.
+    """
     for head in heads:
-        scale, shift = _fit(head, logits[head.name], wanted[head.name])
+        scale, shift = _fit(head, logits[head.name], wanted[head.name], weights.get(head.name))
         layer = layers[head.name]
         with torch.no_grad():
             layer.weight.mul_(scale[:, None])
             layer.bias.mul_(scale).add_(shift)
 
 
-def _fit(head: Head, logits: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _fit(head: Head, logits: Tensor, wanted: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
     """Scales and shifts, shape (outputs,). Classes share one scale: their order must not change by a temperature."""
     outputs = len(head.outputs)
     slope = torch.zeros(outputs if head.kind == "binary" else 1, requires_grad=True)
@@ -40,7 +47,8 @@ def _fit(head: Head, logits: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     def closure() -> Tensor:
         optimiser.zero_grad()
         scaled = logits * slope.exp() + shift
-        entropy = F.binary_cross_entropy_with_logits if head.kind == "binary" else F.cross_entropy
+        binary = head.kind == "binary"
+        entropy = F.binary_cross_entropy_with_logits if binary else partial(F.cross_entropy, weight=weights)
         loss = entropy(scaled, wanted) + PRIOR * (slope.square().mean() + shift.square().mean())
         loss.backward()  # type: ignore[no-untyped-call]
         return loss

@@ -22,16 +22,35 @@ def focal(logits: Tensor, wanted: Tensor, gamma: float, alpha: float) -> Tensor:
 
 
 def loss(
-    heads: Sequence[Head], logits: Mapping[str, Tensor], wanted: Mapping[str, Tensor], gamma: float, alpha: float
+    heads: Sequence[Head],
+    logits: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    gamma: float,
+    alpha: float,
+    weights: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Of each head: focal where it has binary attributes, cross entropy where one of its classes is true."""
+    """Of each head: focal where it has binary attributes, cross entropy where one of its classes is true, with the
+    `weights` of its classes where there are any.
+    """
     found = {}
     for head in heads:
         if head.kind == "binary":
             found[head.name] = focal(logits[head.name], wanted[head.name], gamma, alpha)
         else:
-            found[head.name] = F.cross_entropy(logits[head.name], wanted[head.name])
+            found[head.name] = F.cross_entropy(logits[head.name], wanted[head.name], weights.get(head.name))
     return found
+
+
+def class_weights(heads: Sequence[Head], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of each head whose classes exclude each other, shape (outputs,): with them all classes of these faces count
+    alike. A class that no face is of weighs nothing.
+    """
+    counts = {
+        head.name: torch.bincount(wanted[head.name], minlength=len(head.outputs)).float()
+        for head in heads
+        if head.kind == "classes"
+    }
+    return {name: torch.where(n > 0, n.sum() / (len(n) * n.clamp(min=1)), 0.0) for name, n in counts.items()}
 
 
 def first_bias(head: Head, wanted: Tensor) -> Tensor:

@@ -39,11 +39,14 @@ def logits_of(weights: AttributeWeights, pooled: Tensor) -> dict[str, Tensor]:
     return {name: one.cpu() for name, one in heads(pooled.to(device)).items()}
 
 
-def calibrated(weights: AttributeWeights, pooled: Tensor, wanted: Mapping[str, Tensor]) -> AttributeWeights:
-    """A copy whose probabilities fit the labels `wanted` of some faces."""
+def calibrated(
+    weights: AttributeWeights, pooled: Tensor, wanted: Mapping[str, Tensor], classes: Mapping[str, Tensor]
+) -> AttributeWeights:
+    """A copy whose probabilities fit the labels `wanted` of some faces; `classes` are weights as in `calibrate`."""
     heads = copy.deepcopy(weights.heads).cpu().eval()
     found = replace(weights, heads=heads)
-    calibrate(weights.config.heads, cast(Mapping[str, nn.Linear], dict(heads.heads)), logits_of(found, pooled), wanted)
+    layers = cast(Mapping[str, nn.Linear], dict(heads.heads))
+    calibrate(weights.config.heads, layers, logits_of(found, pooled), wanted, classes)
     return found
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from backend_container.models.attributes.ages import AGE, age_group
 from backend_container.models.attributes.layout import Head
+from backend_container.models.attributes.races import RACE, race_class, race_word
 
 SHARES = 1 << 16
 
@@ -63,8 +64,7 @@ def _value(head: Head, labels: Mapping[str, Any]) -> list[float] | int | None:
         return None if None in found else [float(value in (True, 1, "1")) for value in found]
     if head.name == AGE.name:
         return _age(labels.get("age"))
-    word = str(labels.get(head.name, "")).strip().lower().replace(" ", "_")
-    return head.outputs.index(word) if word in head.outputs else None
+    return race_class(race_word(labels) if head.name == RACE else labels.get(head.name, ""), head.outputs)
 
 
 def _age(age: object) -> int | None:

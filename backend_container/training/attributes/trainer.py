@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend_container.datasets.shards import FaceShards
-from backend_container.models.attributes.backbone import LITE0, load_backbone
-from backend_container.models.attributes.layout import HEADS
+from backend_container.models.attributes.backbone import PUBLISHED, load_backbone
 from backend_container.models.attributes.network import NetworkConfig, pool
 from backend_container.models.attributes.trained import to_images
 from backend_container.models.attributes.weights import AttributeWeights, new_heads
@@ -20,12 +19,15 @@ from backend_container.training import draws
 from backend_container.training.attributes import colour, result
 from backend_container.training.attributes.config import Config
 from backend_container.training.attributes.features import PooledFeatures
-from backend_container.training.attributes.losses import first_bias, loss
+from backend_container.training.attributes.losses import class_weights, first_bias, loss
 from backend_container.training.attributes.targets import held_out, read_targets
 from backend_container.training.error import TrainingError
 from backend_container.training.processes import Processes
 from backend_container.training.state_tree import State
 from backend_container.training.trainer import Facts
+
+OBSERVED = 1024
+"""Faces at most of which features have their mean and deviation."""
 
 
 class AttributeTrainer:
@@ -44,6 +46,8 @@ class AttributeTrainer:
         self._parts = held_out(names, config.held_out)
         if not all(map(len, self._parts)):
             raise ValueError(f"{len(names)} labelled faces are too few for training, calibration and test")
+        trained = self._targets.rows(self._parts[0])
+        self._classes = class_weights(self._network.heads, trained) if config.balanced else {}
         self._optimiser = self._new_optimiser()
         self._features = self._kept()
         self._step = 0
@@ -57,7 +61,8 @@ class AttributeTrainer:
         self._heads.train()
         logits = self._heads(self._pooled(batch))
         wanted = {name: tensor.to(self._device) for name, tensor in self._targets.rows(batch).items()}
-        losses = loss(self._network.heads, logits, wanted, self._config.gamma, self._config.alpha)
+        weights = {name: one.to(self._device) for name, one in self._classes.items()}
+        losses = loss(self._network.heads, logits, wanted, self._config.gamma, self._config.alpha, weights)
         self._optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
@@ -76,7 +81,12 @@ class AttributeTrainer:
         wanted = self._targets.rows(self._parts[0])
         with torch.no_grad():
             for head in self._network.heads:
-                self._heads.heads[head.name].bias.copy_(first_bias(head, wanted[head.name]))  # type: ignore[operator]
+                alike = head.name in self._classes
+                bias = torch.zeros(len(head.outputs)) if alike else first_bias(head, wanted[head.name])
+                self._heads.heads[head.name].bias.copy_(bias)  # type: ignore[operator]
+        if self._network.standardise:
+            every = -(-len(self._parts[0]) // OBSERVED)
+            self._heads.observe(self._plain(self._parts[0][::every]).to(self._device))
 
     def _new_optimiser(self) -> torch.optim.Optimizer:
         learns = self._step_learns()
@@ -154,9 +164,11 @@ class AttributeTrainer:
     def _judged(self) -> tuple[AttributeWeights, list[dict[str, Any]]]:
         """Calibrated weights and their figures on the test faces."""
         _, calibration, test = self._parts
-        published = self._config.backbone == LITE0 and not self._learnt
+        published = self._config.backbone in PUBLISHED and not self._learnt
         weights = AttributeWeights(self._config.labels, self._network, self._backbone, self._heads.eval(), published)
-        calibrated = result.calibrated(weights, self._plain(calibration), self._targets.rows(calibration))
+        calibrated = result.calibrated(
+            weights, self._plain(calibration), self._targets.rows(calibration), self._classes
+        )
         labels = [self._shards.labels[face] for face in self._targets.faces[test]]
         return calibrated, result.figures(calibrated, self._plain(test), self._targets.rows(test), labels)
 
@@ -178,7 +190,8 @@ def network_config(config: Config) -> NetworkConfig:
         hidden=tuple(config.hidden),
         rank=config.rank or None,
         dropout=config.dropout,
-        heads=HEADS[config.labels],
+        standardise=config.standardise,
+        heads=config.wanted_heads(),
     )
 
 

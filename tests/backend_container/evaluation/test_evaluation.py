@@ -208,6 +208,7 @@ def test_precision_and_recall_of_a_class_are_columns_and_rows():
         (Attribute("gender", ("female", "male")), {"gender": "Male"}, 1),
         (Attribute("gender", ("female", "male")), {"gender": "unknown"}, None),
         (Attribute("race", ("White", "East Asian")), {"eth": "east_asian"}, 1),
+        (Attribute("race", ("white", "asian")), {"eth": "east_asian"}, 1),
         (Attribute("Smiling"), {"Smiling": True}, 1),
         (Attribute("Smiling"), {"Smiling": -1}, 0),
         (Attribute("Smiling"), {}, None),

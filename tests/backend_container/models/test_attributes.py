@@ -1,5 +1,6 @@
 import xml.etree.ElementTree as ET
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,11 +13,15 @@ from backend_container.models.attributes.backbone import Backbone, load_backbone
 from backend_container.models.attributes.efficientnet import EfficientNet
 from backend_container.models.attributes.histogram_plot import histogram_svg
 from backend_container.models.attributes.histograms import as_json, histograms
-from backend_container.models.attributes.layout import CELEBA_HEADS, FAIRFACE_HEADS, Head
-from backend_container.models.attributes.network import HeadNetwork, NetworkConfig
+from backend_container.models.attributes.identity_maps import IdentityMaps
+from backend_container.models.attributes.layout import CELEBA_HEADS, FAIRFACE_HEADS, FAIRFACE_RACES, UTKFACE_RACES, Head
+from backend_container.models.attributes.network import HeadNetwork, NetworkConfig, pool
 from backend_container.models.attributes.predictor import Attribute, CombinedPredictor, decide
-from backend_container.models.attributes.trained import StyleEmbedding, TrainedPredictor
+from backend_container.models.attributes.races import race_class, race_word
+from backend_container.models.attributes.trained import StyleEmbedding, TrainedPredictor, to_images
 from backend_container.models.engine import ModelError
+from backend_container.models.identity import load_identity
+from backend_container.models.loader import WEIGHTS
 
 HAIR = [Attribute("Black", family="hair"), Attribute("Blond", family="hair")]
 
@@ -48,6 +53,10 @@ def test_a_face_without_any_hair_colour_gets_the_likeliest():
     assert chosen["Blond"].tolist() == [1, 0, 1]
     alone = decide([Attribute("Black"), Attribute("Blond")], predictions)
     assert alone["Blond"].tolist() == [0, 0, 1]
+
+
+def noise(count):
+    return np.random.default_rng(2).integers(0, 256, (count, 128, 128, 3), dtype=np.uint8)
 
 
 def test_histograms_count_both_sets_and_say_how_far_they_are_apart():
@@ -177,13 +186,91 @@ def test_a_users_backbone_is_read_and_a_foreign_one_refused(tmp_path):
         load_backbone("efficientnet_b0", None)
     theirs = Backbone("efficientnet_b0")
     file = tmp_path / "b0.pth"
-    torch.save({**theirs.maps.state_dict(), "classifier.1.weight": torch.zeros(1000, 1280)}, file)
-    found = load_backbone("efficientnet_b0", file).maps.state_dict()
-    assert all(torch.equal(found[name], tensor) for name, tensor in theirs.maps.state_dict().items())
+    torch.save({**theirs.stored.state_dict(), "classifier.1.weight": torch.zeros(1000, 1280)}, file)
+    found = load_backbone("efficientnet_b0", file).stored.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in theirs.stored.state_dict().items())
     with pytest.raises(ModelError, match="does not hold torchvision's efficientnet_b1"):
         load_backbone("efficientnet_b1", file)
     with pytest.raises(ModelError, match="is not there"):
         load_backbone("efficientnet_b1", tmp_path / "none.pth")
+
+
+@pytest.fixture(scope="module")
+def identity_maps():
+    try:
+        return IdentityMaps()
+    except ModelError as error:
+        pytest.skip(error.detail)
+
+
+def test_maps_of_faces_are_those_before_their_identity(identity_maps):
+    photos = np.stack([cv2.GaussianBlur(photo, (0, 0), 3) for photo in noise(2)])
+    images = to_images(photos, 128)
+    maps = identity_maps(images)
+    assert maps.shape == (2, IdentityMaps.dimension, 2, 2)
+    vectors = identity_maps.network.leave(maps.mean((2, 3))).numpy()
+    assert np.abs(vectors - load_identity().embed(photos)).max() < 0.01
+    larger = torch.nn.functional.interpolate(images, (256, 256), mode="bilinear")
+    assert (identity_maps(larger) - maps).abs().max() < 0.1 * maps.abs().max()
+
+
+def test_two_backbones_are_one(identity_maps):
+    both, images = Backbone("identity+lite0").eval(), to_images(noise(2), 128)
+    with torch.inference_mode():
+        first, second = both(images)
+        features = pool(both(images), "max+mean")
+    assert (first.shape[1] + second.shape[1], features.shape) == (both.dimension, (2, 2 * both.dimension))
+    torch.testing.assert_close(features[:, :256], first.amax((2, 3)))
+    torch.testing.assert_close(features[:, 512:1792], second.amax((2, 3)))
+
+
+def test_without_the_identity_network_its_weights_are_left_out(identity_maps, monkeypatch, caplog):
+    monkeypatch.setattr("backend_container.models.attributes.identity_maps.PACKAGE", "no-such-carrier")
+    with pytest.raises(ModelError, match=r"no-such-carrier is not installed.*make setup"):
+        Backbone("identity")
+    names = [attribute.name for attribute in loader.load_predictor().attributes]
+    assert "race" not in names
+    assert "The attributes of utkface are left out" in caplog.text
+
+
+def test_standardised_features_have_their_own_units_and_are_stored(identity_maps, tmp_path):
+    head = Head(name="race", kind="classes", outputs=("a", "b"))
+    config = NetworkConfig(backbone="identity", pooling="max", standardise=True, dropout=0, heads=(head,))
+    heads = HeadNetwork(config, 256).eval()
+    features = 5 + 3 * torch.randn(100, 256, generator=torch.Generator().manual_seed(0))
+    features[:, 0] = 5
+    heads.observe(features)
+    assert heads.style(features).mean().abs() < 1e-4
+    assert heads.style(features)[:, 1:].std() == pytest.approx(1, abs=0.02)
+    assert heads.style(features)[:, 0].abs().max() < 0.01
+    files.save(tmp_path, files.AttributeWeights("tiny", config, Backbone("identity"), heads, published=True))
+    assert not (tmp_path / files.BACKBONE).exists()
+    torch.testing.assert_close(files.load(tmp_path).heads(features), heads(features), atol=0.05, rtol=0)
+
+
+def test_the_shipped_race_predictor_answers_about_faces(identity_maps):
+    predictor = TrainedPredictor.load(loader.SHIPPED / "utkface")
+    sheet = cv2.imread(str(WEIGHTS / "appearance" / "samples.png"))[:128, :512, ::-1]
+    photos = np.stack(np.split(sheet, 4, axis=1))
+    assert predictor.attributes == [Attribute("race", UTKFACE_RACES)]
+    found = predictor.predict(photos)
+    assert {name: rows.shape for name, rows in found.items()} == {"race": (4, 5)}
+    np.testing.assert_allclose(found["race"].sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(predictor.predict(photos[1:2])["race"][0], found["race"][1], atol=1e-4)
+    assert predictor.predict(photos[:0])["race"].shape == (0, 5)
+    assert predictor.style(photos).shape == (4, 128)
+    assert "race" in [attribute.name for attribute in loader.load_predictor().attributes]
+
+
+def test_words_for_groups_are_widened_only_where_they_have_no_class_of_their_own():
+    said = ("Asian", "east asian", "Southeast Asian", "latino", "Middle Eastern", "west_asian", "black", "martian", "")
+    assert [race_class(word, UTKFACE_RACES) for word in said] == [2, 2, 2, 4, 4, 4, 1, None, None]
+    assert [race_class(word, FAIRFACE_RACES) for word in said] == [None, 3, 4, 6, 5, 5, 1, None, None]
+    assert [race_word(labels) for labels in ({"eth": "black"}, {"race": None, "ethnicity": "x"}, {})] == [
+        "black",
+        "x",
+        "",
+    ]
 
 
 def test_heads_must_differ():

@@ -13,7 +13,7 @@ from backend_container.training.attributes.calibration import calibrate
 from backend_container.training.attributes.colour import jitter
 from backend_container.training.attributes.config import Config
 from backend_container.training.attributes.features import CHUNK, PooledFeatures
-from backend_container.training.attributes.losses import first_bias, focal
+from backend_container.training.attributes.losses import class_weights, first_bias, focal, loss
 from backend_container.training.attributes.targets import held_out, read_targets
 from backend_container.training.attributes.trainer import make_trainer
 from backend_container.training.error import TrainingError
@@ -39,6 +39,27 @@ def test_an_untrained_head_answers_with_the_frequencies():
     assert torch.sigmoid(first_bias(BINARY, wanted)).tolist() == pytest.approx([0.2, 0.0], abs=0.01)
     classes = first_bias(UTKFACE_HEADS[0], torch.tensor([0] * 75 + [2] * 25))
     assert classes.softmax(0).tolist() == pytest.approx([0.75, 0, 0.25, 0, 0], abs=0.02)
+
+
+def test_balanced_classes_count_alike_however_rare():
+    wanted = {"race": torch.tensor([0] * 8 + [1] * 2), "some": torch.zeros(10, 2)}
+    weights = class_weights([UTKFACE_HEADS[0], BINARY], wanted)
+    assert weights["race"].tolist() == pytest.approx([0.25, 1, 0, 0, 0])
+    logits = {"race": torch.zeros(10, 5), "some": torch.zeros(10, 2)}
+    logits["race"][:, 0] = 1
+    found = loss([UTKFACE_HEADS[0]], logits, wanted, 2, 0.5, weights)["race"].item()
+    each = torch.nn.functional.cross_entropy(logits["race"][[0, 9]], wanted["race"][[0, 9]])
+    assert found == pytest.approx(each.item())
+
+
+def test_calibration_can_count_classes_alike():
+    head, layer = Head(name="race", kind="classes", outputs=("a", "b")), torch.nn.Linear(1, 2)
+    layer.weight.data, layer.bias.data = torch.zeros(2, 1), torch.zeros(2)
+    wanted, logits = torch.tensor([0] * 90 + [1] * 10), torch.zeros(100, 2)
+    calibrate([head], {"race": layer}, {"race": logits}, {"race": wanted}, {"race": torch.tensor([1 / 9, 1.0])})
+    assert layer.bias.softmax(0).tolist() == pytest.approx([0.5, 0.5], abs=0.01)
+    calibrate([head], {"race": layer}, {"race": logits}, {"race": wanted}, {})
+    assert layer.bias.softmax(0).tolist() == pytest.approx([0.9, 0.1], abs=0.02)
 
 
 def test_labels_are_read_as_the_sets_write_them():
@@ -87,7 +108,7 @@ def test_calibrated_probabilities_are_shares():
     layer = torch.nn.Linear(2, 2)
     layer.weight.data, layer.bias.data = torch.eye(2) * 0.3, torch.tensor([1.0, -1.0])
     inputs = torch.logit(truth.clamp(0.01, 0.99))
-    calibrate([BINARY], {"some": layer}, {"some": layer(inputs).detach()}, {"some": wanted})
+    calibrate([BINARY], {"some": layer}, {"some": layer(inputs).detach()}, {"some": wanted}, {})
     for column in range(2):
         scores = layer(inputs).sigmoid()[:, column].detach().numpy()
         assert metrics.calibration_error(scores, wanted[:, column].numpy() > 0) < 0.03
@@ -168,6 +189,25 @@ def test_few_test_faces_have_figures_too(shards, tmp_path):
 def test_too_few_faces_are_refused(shards):
     with pytest.raises(ValueError, match="200 labelled faces are too few"):
         trainer(shards, held_out=0.001)
+
+
+@pytest.mark.parametrize("backbone", ["identity", "identity+lite0"])
+def test_heads_learn_groups_from_features_of_faces(shards, tmp_path, backbone):
+    changes = {"heads": ["race"], "hidden": [8], "standardise": True, "balanced": True, "held_out": 0.5}
+    made = trainer(shards, backbone=backbone, steps=60, batch=32, **changes)
+    losses = [made.step() for _ in range(60)]
+    assert losses[-1].keys() == {"race"}
+    assert losses[-1]["race"] < losses[0]["race"] / 2
+    made.finish(tmp_path)
+    predictor = TrainedPredictor.load(tmp_path)
+    assert [attribute.name for attribute in predictor.attributes] == ["race"]
+    races = predictor.predict(shards.photos(np.arange(40)))["race"].argmax(1)
+    assert (races == [1, 0] * 20).mean() > 0.85
+
+
+def test_heads_that_labels_lack_are_refused():
+    with pytest.raises(ValueError, match="heads of the labels utkface are race, age"):
+        Config(labels="utkface", heads=["hair"])
 
 
 def test_a_resumed_training_ends_at_the_same_bits(shards):

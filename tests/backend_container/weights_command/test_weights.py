@@ -71,8 +71,26 @@ def test_imports_are_listed_beside_what_is_packaged(tmp_path, monkeypatch, capsy
     assert (found["small"]["resolution"], found["small"]["encoder_trained"]) == (64, False)
     assert found["appearance"]["engine"] == "appearance"
     assert found["appearance"]["encoder_trained"]
+    assert found["small"]["terms"] == "those of its authors"
     assert run("list") == 0
     assert "no encoder" in capsys.readouterr().out
+
+
+def test_weights_that_judge_faces_are_listed_with_their_terms(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert run("list", "--json") == 0
+    found = {Path(one["folder"]).name: one for one in json.loads(capsys.readouterr().out)["weights"]}
+    told = {name: (one["use"], one["engine"], one["resolution"], one["terms"]) for name, one in found.items()}
+    assert told == {
+        "appearance": ("appearance", "appearance", 128, "research use"),
+        "appearance-ccby": ("appearance", "appearance", 128, "CC BY 4.0"),
+        "celeba": ("attributes", "", 128, "non-commercial research"),
+        "utkface": ("attributes", "", 128, "non-commercial research"),
+    }
+    assert all(file["sound"] for one in found.values() for file in one["files"])
+    assert run("list") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("attributes")]
+    assert [row[3:6] for row in rows] == [["–", "non-commercial", "research"]] * 2
 
 
 def test_a_damaged_import_hides_no_others(tmp_path, monkeypatch, capsys):
