@@ -121,9 +121,11 @@ def page(count: int, device: Device) -> Figures:
 
     def one(number: int) -> None:
         face = foreground(detector.find(photo))[0]
-        fillers = engine.synthesize(engine.neighbours(engine.encode(photo, face), number, PAGE, seed=number))
+        suspect = None if screen is None else screen.look(engine.frame(photo, face)[np.newaxis])
+        fillers = engine.neighbours(engine.encode(photo, face), number, PAGE, number, suspect=suspect)
+        images = engine.synthesize(fillers)
         if screen is not None:
-            screen.look(np.concatenate([fillers, engine.frame(photo, face)[np.newaxis]]))
+            screen.look(images)
 
     one(1)
     return summary([device.timed(lambda number=number: one(number)) for number in range(1, count + 1)])

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend_container.models.looks import Looks
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth
 
 Photo = NDArray[np.uint8]
@@ -86,10 +87,19 @@ class Engine(Protocol):
         ...
 
     def neighbours(
-        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+        self,
+        latent: NDArray[np.float32],
+        page: int,
+        count: int,
+        seed: int,
+        growth: Growth = DEFAULT_GROWTH,
+        suspect: Looks | None = None,
     ) -> Latents:
         """`count` faces like that of a latent (shape latent_shape), less alike with each page (1, 2, ...). The nth of a
-        page depends on the latent and on (seed, page, n) alone, to the byte.
+        page depends on the latent, the suspect and (seed, page, n) alone, to the byte.
+
+        `suspect` is what networks see of the one face that the latent is of: an engine that can foresee what they would
+        see of its own faces chooses those that are as far in identity as the page shall be, and of such age and gender.
 
         Raises ValueError when page or count is below 1, or the seed negative.
         """

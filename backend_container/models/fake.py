@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.looks import Looks
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
 
 RESOLUTION = 32
@@ -54,9 +55,15 @@ class FakeEngine:
         return np.stack([np.random.default_rng((seed, n)).standard_normal(3, np.float32) for n in range(count)])
 
     def neighbours(
-        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+        self,
+        latent: NDArray[np.float32],
+        page: int,
+        count: int,
+        seed: int,
+        growth: Growth = DEFAULT_GROWTH,
+        suspect: Looks | None = None,
     ) -> Latents:
-        """In the thesis's ball, `sampling.neighbours`."""
+        """In the thesis's ball, `sampling.neighbours`, whatever the suspect looks like."""
         return neighbours(self.space, latent, page, count, seed, growth)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:

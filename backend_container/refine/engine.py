@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.engine import Engine, FaceBox, Latents, Photo, Photos, Space
+from backend_container.models.looks import Looks
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth
 from backend_container.refine.refinable import refinable_of
 from backend_container.refine.refined import RefinedWeights
@@ -49,9 +50,15 @@ class RefinedEngine:
         return self._engine.sample(seed, count)
 
     def neighbours(
-        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+        self,
+        latent: NDArray[np.float32],
+        page: int,
+        count: int,
+        seed: int,
+        growth: Growth = DEFAULT_GROWTH,
+        suspect: Looks | None = None,
     ) -> Latents:
-        return self._engine.neighbours(latent, page, count, seed, growth)
+        return self._engine.neighbours(latent, page, count, seed, growth, suspect)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         return self._engine.frame(photo, face)

@@ -12,7 +12,8 @@ from backend_container.models.attributes.age_gender import AgeGender
 from backend_container.models.engine import FaceBox, ModelError, Photo, Photos
 from backend_container.models.identity import IdentityEmbedding, load_identity
 from backend_container.models.landmarks import LEAST_PRESENCE, FaceMesh
-from backend_container.screening.looks import Looks, Screen
+from backend_container.models.looks import Looks
+from backend_container.screening.looks import Screen
 
 log = logging.getLogger(__name__)
 FACE = (0.16, 0.16, 0.84, 0.88)

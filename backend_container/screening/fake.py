@@ -8,7 +8,7 @@ import numpy as np
 
 from backend_container.latent_cache import Recent
 from backend_container.models.engine import Photo, Photos
-from backend_container.screening.looks import Looks
+from backend_container.models.looks import Looks
 
 LEVELS = 64.0
 """Levels of colour that make a distance of 1."""

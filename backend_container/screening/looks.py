@@ -1,31 +1,12 @@
-"""What the screen knows of faces."""
+"""Who looks at faces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backend_container.models.engine import Photo, Photos
-
-Numbers = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """Of n faces. It stays in the backend's memory: an identity is biometric."""
-
-    identities: Numbers
-    """Shape (n, dimension); their Euclidean distances say how unlike two people are."""
-    male: Numbers
-    """Probability, 0 to 1, shape (n,)."""
-    ages: Numbers
-    """Years, shape (n,)."""
-    clear: NDArray[np.bool_]
-    """Whether eyes, nose and mouth were found, shape (n,)."""
+from backend_container.models.looks import Looks
 
 
 class Screen(Protocol):

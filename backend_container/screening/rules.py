@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.identity.embedding import distances
-from backend_container.screening.looks import Looks
+from backend_container.models.looks import Looks
 from ligan.wire.image import Flag
 
 LARGEST_AGE_GAP = 15.0

@@ -17,12 +17,12 @@ from backend_container.faces import choose
 from backend_container.latent_cache import LatentCache
 from backend_container.loading import Models
 from backend_container.models.engine import Engine, FaceBox, Latents, ModelError, Photo
+from backend_container.models.looks import Looks
 from backend_container.models.sampling import Growth
 from backend_container.previews import Previews
 from backend_container.progress import Progress
 from backend_container.refiner import Ears, MethodName, Moved, Wish
 from backend_container.screening import rules
-from backend_container.screening.looks import Looks, Screen
 from ligan.problem import Problem
 from ligan.wire.image import Flag, ImageRef, Origin
 
@@ -117,6 +117,17 @@ class Context:
         self.progress(ENCODED)
         return latent
 
+    def looks(self, image_id: str) -> Looks | None:
+        """What the screen's networks see of an input image's face, looked at once; None where no screen is installed.
+
+        Raises Problem and ModelError as `latent`.
+        """
+        self.check_cancelled()
+        if self._models.screen is None:
+            return None
+        image = self._image(image_id)
+        return self._models.screen.remembered((image.sha256, image.origin, image.face), lambda: self._frame(image))
+
     def render(self, latents: Latents, captions: Sequence[str]) -> list[Rendered]:
         """Images of latents (n, *latent_shape) with n captions: one by one, for the sake of progress and cancelling."""
         begun, total = self._progress.percent, len(captions)
@@ -137,7 +148,7 @@ class Context:
         if screen is None or not rendered:
             return list(rendered)
         self.check_cancelled()
-        suspect = None if image_id is None else self._looks(screen, self._image(image_id))
+        suspect = None if image_id is None else self.looks(image_id)
         looks = screen.look(np.stack([one.image for one in rendered]))
         coordinates = self.engine.space.project(np.stack([one.latent for one in rendered]))
         unusual = rules.farther(coordinates, self._models.random_coordinates)
@@ -247,9 +258,6 @@ class Context:
         if carried is not None:
             return carried
         return self.engine.encode(*self._face(image))
-
-    def _looks(self, screen: Screen, image: ImageRef) -> Looks:
-        return screen.remembered((image.sha256, image.origin, image.face), lambda: self._frame(image))
 
     def _frame(self, image: ImageRef) -> Photo:
         """The face as the engine frames it: a task's image is framed already."""

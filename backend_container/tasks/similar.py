@@ -24,5 +24,6 @@ class Params(TaskParams):
 def similar(context: Context, params: Params) -> list[Rendered]:
     """Faces of people who do not exist, similar to the one on the photo; less so with each page."""
     latent = context.latent(params.image)
-    latents = context.engine.neighbours(latent, params.page, params.count, params.seed, context.growth)
+    suspect = context.looks(params.image)
+    latents = context.engine.neighbours(latent, params.page, params.count, params.seed, context.growth, suspect)
     return context.screen(context.render(latents, [""] * params.count), params.image)

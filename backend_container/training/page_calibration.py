@@ -11,7 +11,7 @@ import hashlib
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,14 @@ from backend_container.loading import fingerprint
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo, Photos
 from backend_container.models.identity import IdentityEmbedding, distances, load_identity
 from backend_container.models.loader import WEIGHTS, load_engine
+from backend_container.models.looks import Looks
 from backend_container.models.page_growth import FILE, PageTable, equal_steps
 from backend_container.models.sampling import Growth
+from backend_container.screening.face_screen import load_screen
 from backend_container.training.measured_notes import Notes, Numbers
 
 log = logging.getLogger(__name__)
-RADII = (0.52, 0.6, 0.7, 0.8, 0.9, 1.0, 1.4, 2.0)
+RADII = (0.56, 0.63, 0.7, 0.8, 0.9, 1.0, 1.4, 2.0)
 """At which the curve is measured, in the unit of `Growth`, from its first page on: nearer, fillers are each other's
 doubles."""
 ON_CURVE, ON_PAGE = 4, 16
@@ -52,11 +54,11 @@ Page = tuple[Growth, int]
 @dataclass(frozen=True, eq=False)
 class Suspect:
     latent: NDArray[np.float32]
-    identity: NDArray[np.float32]
+    looks: Looks
     """Of the photo, not of its reconstruction: the photo is what stands in a lineup."""
 
 
-def suspects_of(engine: Engine, identity: IdentityEmbedding, photos: Photos) -> list[Suspect]:
+def suspects_of(engine: Engine, look: Callable[[Photos], Looks], photos: Photos) -> list[Suspect]:
     """Of aligned faces (n, side, side, 3); those that the engine cannot encode are left out.
 
     Raises ValueError when none is left.
@@ -64,8 +66,7 @@ def suspects_of(engine: Engine, identity: IdentityEmbedding, photos: Photos) -> 
     latents = {number: latent for number, photo in enumerate(photos) if (latent := _encoded(engine, photo)) is not None}
     if not latents:
         raise ValueError(f"the engine can encode none of the {len(photos)} photos; choose faces from the front")
-    identities = identity.embed(photos[list(latents)])
-    return [Suspect(latent, own) for latent, own in zip(latents.values(), identities, strict=True)]
+    return [Suspect(latent, look(photos[[number]])) for number, latent in latents.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class Ruler:
         than that of two photos of one person, and no more than what the embedding takes for the same person.
         """
         embedded = self.identity.embed(self.engine.synthesize(np.stack([one.latent for one in self.suspects])))
-        own = np.linalg.norm(embedded - np.stack([one.identity for one in self.suspects]), axis=1)
+        own = np.linalg.norm(embedded - np.concatenate([one.looks.identities for one in self.suspects]), axis=1)
         most = self.identity.same_person_below
         return float(np.clip(np.quantile(own, AS_NEAR), TWO_PHOTOS * most, most))
 
@@ -107,20 +108,26 @@ class Ruler:
         return self.notes.get(name, measure) if self.notes else measure()
 
     def _on_page(self, suspect: Suspect, growth: Growth, page: int, count: int) -> list[float]:
-        fillers = self.engine.neighbours(suspect.latent, page, count, SEED, growth)
+        fillers = self.engine.neighbours(suspect.latent, page, count, SEED, growth, suspect.looks)
         embedded = self.identity.embed(self.engine.synthesize(fillers))
-        return [float(distance) for distance in distances(suspect.identity[np.newaxis], embedded)[0]]
+        return [float(distance) for distance in distances(suspect.looks.identities, embedded)[0]]
 
 
 def calibrate(
-    engine: Engine, identity: IdentityEmbedding, photos: Photos, weights: str, notes: Notes | None = None
+    engine: Engine,
+    identity: IdentityEmbedding,
+    look: Callable[[Photos], Looks],
+    photos: Photos,
+    weights: str,
+    notes: Notes | None = None,
 ) -> PageTable:
     """The table of an engine: a curve over RADII, equal steps on it, and these measured as the pages that they are.
+    `look` sees of photos what a backend's screen sees.
 
     On the curve each suspect has the same directions at all radii, so that the radius alone makes the difference.
     Page 1 lies where fillers are doubles on average, or as near as the engine's fillers come.
     """
-    ruler = Ruler(engine, identity, suspects_of(engine, identity, photos), notes)
+    ruler = Ruler(engine, identity, suspects_of(engine, look, photos), notes)
     double = ruler.double_below()
     curve = ruler.distances("curve", [(Growth(measured=(radius,)), 1) for radius in RADII], ON_CURVE).mean((0, 2))
     log.info("curve %s, doubles below %.3f", dict(zip(RADII, _rounded(curve), strict=True)), double)
@@ -183,8 +190,10 @@ def _calibrate(options: argparse.Namespace) -> None:
     rows = np.linspace(0, len(shards) - 1, min(options.suspects, len(shards))).astype(np.int64)
     engine = load_engine(options.engine, folder, "cpu")
     photos, weights = shards.photos(rows), fingerprint(folder)
-    notes = Notes(folder / NOTES, _measurement(photos, weights))
-    table = calibrate(engine, load_identity(), photos, weights, notes)
+    notes, identity, screen = Notes(folder / NOTES, _measurement(photos, weights)), load_identity(), load_screen()
+    if screen is None:
+        raise ModelError("model-part-missing", "A part of the screen is missing; install all: `make setup`.")
+    table = calibrate(engine, identity, screen.look, photos, weights, notes)
     log.info("%s", table.model_dump_json(indent=1))
     (folder / FILE).write_text(table.model_dump_json(indent=1) + "\n")
     notes.close()

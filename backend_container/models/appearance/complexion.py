@@ -32,6 +32,13 @@ class Complexion:
         """Of a texture, shape (GRID,)."""
         return np.array([part @ share for part, share in zip(_parts(texture), self._cheeks, strict=True)], np.float32)
 
+    @cached_property
+    def lightness(self) -> Array:
+        """What a unit of each component adds to the tone's brightness, shape (D,)."""
+        units = np.eye(self.textures.model.components, dtype=np.float32)
+        added = self.textures.of(units)[:, :LUMA] - self.textures.of(units[0] * 0)[:LUMA]
+        return np.asarray(added @ self._cheeks[0], np.float32)
+
     def shift(self, person: Array, change: Array) -> Array:
         """Components, shape (D,), that change the tone of a person's skin outside of the face.
 

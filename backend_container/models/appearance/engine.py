@@ -15,12 +15,14 @@ from backend_container.models.appearance.align import SIZE, align, whiten
 from backend_container.models.appearance.backdrop import even
 from backend_container.models.appearance.fillers import Fillers
 from backend_container.models.appearance.finisher import fixed_noise
+from backend_container.models.appearance.foresight import numbers
 from backend_container.models.appearance.grain import nobody
 from backend_container.models.appearance.warp import Image, moved
 from backend_container.models.appearance.weights import Weights
 from backend_container.models.appearance.weights import load as load_weights
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.landmarks import FaceMesh
+from backend_container.models.looks import Looks
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
 
 REACH = 4.0
@@ -87,17 +89,25 @@ class AppearanceEngine:
         return self._wearing(drawn, self._population.lenders(seed, count)) if self._lending else self.space.lift(drawn)
 
     def neighbours(
-        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+        self,
+        latent: NDArray[np.float32],
+        page: int,
+        count: int,
+        seed: int,
+        growth: Growth = DEFAULT_GROWTH,
+        suspect: Looks | None = None,
     ) -> Latents:
         """Among the engine's people (`fillers`); in the thesis's ball, `sampling.neighbours`, where it has none.
+
+        Those who make the page are chosen by what networks will see of them, where the weights foresee it; of a suspect
+        at whom none looked, that is foreseen, too.
 
         What is the person's own is no neighbour's: it would give every filler the suspect's peculiarities.
         """
         if self._fillers is None:
             return neighbours(self.space, latent, page, count, seed, growth)
-        components = latent[: self.space.dimension]
-        drawn = self._fillers.draw(components, page, count, seed, growth)
-        return self._wearing(drawn, self._fillers.lenders(components, page, count, seed))
+        seen = None if suspect is None else numbers(suspect)[0]
+        return self._wearing(*self._fillers.draw(latent[: self.space.dimension], page, count, seed, growth, seen))
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """The face aligned and in neutral light, uint8, (SIZE, SIZE, 3). Raises ModelError (face-not-readable)."""
@@ -120,7 +130,7 @@ class AppearanceEngine:
     @cached_property
     def _fillers(self) -> Fillers | None:
         """A quarter of a second of work, which engines that only render refined photos are spared."""
-        return Fillers.of(self._model, self._population)
+        return Fillers.of(self._model, self._population, self.weights.foresight)
 
     @property
     def _lending(self) -> bool:

@@ -68,13 +68,16 @@ class Resemblance:
         tidy = deviations <= UNTIDY * np.median(deviations)
         return cls(textures, head, sides, Look.of(faces, telling, _spread(faces @ telling)), usual, tidy)
 
-    def ranks(self, latent: Array, face: Array) -> NDArray[np.intp]:
-        """People who can lend hair, the most alike first, of components, shape (D,), and the face in them."""
+    def ranks(self, latent: Array, face: Array, unfit: Array | float = 0.0) -> NDArray[np.intp]:
+        """People who can lend hair, the most alike first, of components, shape (D,), and the face in them.
+
+        `unfit` is added to how unlike each of them is, shape (M,).
+        """
         held = np.clip(latent, -HELD, HELD)
         unlike = (
             self.head.distances(held) + self._plain(latent) * self.sides.distances(held) + self.kind.distances(face)
         )
-        order = unlike.argsort(kind="stable")
+        order = (unlike + unfit).argsort(kind="stable")
         return order[self.tidy[order]]
 
     def _plain(self, latent: Array) -> float:

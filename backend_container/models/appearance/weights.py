@@ -12,6 +12,7 @@ from pydantic import Field
 from backend_container.models.appearance import mesh, planes
 from backend_container.models.appearance.detail import Detail
 from backend_container.models.appearance.finisher import Finisher
+from backend_container.models.appearance.foresight import OTHERS, Foresight
 from backend_container.models.appearance.grain import Grain
 from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.population import Population
@@ -20,8 +21,8 @@ from backend_container.models.weight_files import Manifest, Tensors, WeightFiles
 from backend_container.models.weight_storage import int8, unpacked
 
 MODEL, FINISHER = "model.safetensors", "finisher.safetensors"
-EXACT = ("loadings",)
-GRAIN = "grain"
+GRAIN, FORESIGHT = "grain", "foresight"
+EXACT = ("loadings", FORESIGHT)
 
 
 class Config(Manifest):
@@ -36,6 +37,8 @@ class Config(Manifest):
     people: int = Field(ge=0)
     grain: int = Field(0, ge=0)
     """Bytes of the picture of the people's grain; 0: they lend none."""
+    foresight: int = Field(0, ge=0)
+    """How many numbers of identity are foreseen; 0: none."""
     noise: float = Field(gt=0, allow_inf_nan=False)
     finisher_widths: tuple[int, ...] = Field(min_length=2)
 
@@ -49,6 +52,7 @@ class Weights:
     finisher: Finisher
     widths: tuple[int, ...]
     grain: Grain = field(default_factory=Grain)
+    foresight: Foresight | None = None
 
 
 def save(directory: Path, weights: Weights) -> None:
@@ -61,11 +65,12 @@ def save(directory: Path, weights: Weights) -> None:
         details=len(model.detail.deviations),
         people=len(weights.population.faces),
         grain=len(weights.grain.picture),
+        foresight=0 if weights.foresight is None else weights.foresight.identities,
         noise=model.noise,
         finisher_widths=weights.widths,
     )
-    lent = {GRAIN: np.frombuffer(weights.grain.picture, np.uint8)} if weights.grain.count else {}
-    parts = {MODEL: _model_tensors(model, weights.population) | lent, FINISHER: module_tensors(weights.finisher)}
+    tensors = _model_tensors(model, weights.population) | _optional_tensors(weights)
+    parts = {MODEL: tensors, FINISHER: module_tensors(weights.finisher)}
     _files(directory).write(config, parts, int8(exact=EXACT))
 
 
@@ -82,7 +87,7 @@ def load(directory: Path) -> Weights:
     finisher = Finisher(config.finisher_widths)
     files.fill(finisher, FINISHER, _read(files, FINISHER, config))
     parts = _model(files, tensors, config), _population(files, tensors), finisher.eval(), config.finisher_widths
-    return Weights(*parts, _grain(files, tensors, config))
+    return Weights(*parts, _grain(files, tensors, config), _foresight(tensors))
 
 
 def _files(directory: Path) -> WeightFiles:
@@ -99,9 +104,10 @@ def _read(files: WeightFiles, name: str, config: Config) -> Tensors:
 
 def _shapes(config: Config) -> dict[str, tuple[int, ...]]:
     dimension = config.shape_components + config.texture_components
-    lent: dict[str, tuple[int, ...]] = {GRAIN: (config.grain,)} if config.grain else {}
+    optional: dict[str, tuple[int, ...]] = {GRAIN: (config.grain,)} if config.grain else {}
+    optional |= {FORESIGHT: (dimension + 1, config.foresight + OTHERS)} if config.foresight else {}
     triangles = 2 * config.vertices - 2 - len(mesh.border())  # Euler's formula for a mesh that fills the frame
-    return lent | {
+    return optional | {
         "mean_shape": (config.vertices, 2),
         "triangles": (triangles, 3),
         "shape_basis": (config.shape_components, 2 * config.vertices),
@@ -130,6 +136,11 @@ def _model_tensors(model: AppearanceModel, population: Population) -> Tensors:
         "hair": population.hair,
         "groups": population.groups,
     }
+
+
+def _optional_tensors(weights: Weights) -> Tensors:
+    lent: Tensors = {GRAIN: np.frombuffer(weights.grain.picture, np.uint8)} if weights.grain.count else {}
+    return lent if weights.foresight is None else lent | {FORESIGHT: weights.foresight.table.astype(np.float16)}
 
 
 def _model(files: WeightFiles, tensors: Tensors, config: Config) -> AppearanceModel:
@@ -161,3 +172,7 @@ def _grain(files: WeightFiles, tensors: Tensors, config: Config) -> Grain:
     except ValueError as error:
         raise files.mismatch(MODEL, str(error)) from error
     return grain
+
+
+def _foresight(tensors: Tensors) -> Foresight | None:
+    return Foresight(tensors[FORESIGHT].astype(np.float32)) if FORESIGHT in tensors else None

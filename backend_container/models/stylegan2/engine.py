@@ -15,6 +15,7 @@ from torch import Tensor
 
 from backend_container.datasets.crop import extract_face
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.looks import Looks
 from backend_container.models.pca import LatentPCA
 from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours, normal
 from backend_container.models.stylegan2 import weights as files
@@ -84,9 +85,15 @@ class StyleGAN2Engine:
         return latents
 
     def neighbours(
-        self, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
+        self,
+        latent: NDArray[np.float32],
+        page: int,
+        count: int,
+        seed: int,
+        growth: Growth = DEFAULT_GROWTH,
+        suspect: Looks | None = None,
     ) -> Latents:
-        """In the thesis's ball, `sampling.neighbours`."""
+        """In the thesis's ball, `sampling.neighbours`, whatever the suspect looks like."""
         return neighbours(self.space, latent, page, count, seed, growth)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:

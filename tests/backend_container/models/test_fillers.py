@@ -28,7 +28,13 @@ def engine():
 
 @pytest.fixture(scope="module")
 def fillers(engine):
-    return Fillers.of(engine.weights.model, engine.weights.population)
+    return Fillers.of(engine.weights.model, engine.weights.population, engine.weights.foresight)
+
+
+@pytest.fixture(scope="module")
+def blind(fillers):
+    """The same without foresight."""
+    return replace(fillers, foresight=None)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +63,7 @@ def test_the_nth_of_a_page_is_the_same_however_many_are_drawn(engine, suspects):
 
 
 def test_pages_do_not_repeat_each_other(fillers, suspects):
-    pages = np.concatenate([fillers.draw(suspects[0], page, 16, 4, FLAT) for page in (1, 2, 3)])
+    pages = np.concatenate([fillers.draw(suspects[0], page, 16, 4, FLAT)[0] for page in (1, 2, 3)])
     assert len(np.unique(pages.round(3), axis=0)) == 48
 
 
@@ -65,28 +71,35 @@ def test_faces_move_away_page_by_page(fillers, suspects, growth):
     far = []
     for suspect in suspects:
         own = fillers.face(suspect)
-        drawn = (fillers.draw(suspect, page, 16, 1, growth) @ fillers.cut for page in (1, 3, 5, 8))
+        drawn = (fillers.draw(suspect, page, 16, 1, growth)[0] @ fillers.cut for page in (1, 3, 5, 8))
         far.append([np.linalg.norm(one - own @ fillers.cut, axis=1).mean() for one in drawn])
     assert (np.diff(far, axis=1) > 0).all()
 
 
 def test_a_filler_on_no_page_is_one_of_the_people(fillers, suspects):
     """Not even on the farthest page, where nothing is left of the suspect."""
-    drawn, people = fillers.draw(suspects[1], 1000, 16, 1, Growth()) @ fillers.cut, fillers.faces @ fillers.cut
+    drawn, people = fillers.draw(suspects[1], 1000, 16, 1, Growth())[0] @ fillers.cut, fillers.faces @ fillers.cut
     nearest = [np.linalg.norm(people - one, axis=1).min() for one in drawn]
     to_others = [np.sort(np.linalg.norm(people - one, axis=1))[1] for one in people[::30]]
     assert min(nearest) > 0.5 * np.median(to_others)
 
 
 def test_each_of_a_page_wears_the_hair_of_another_person(fillers, suspects):
-    whose = hair_of(fillers, fillers.draw(suspects[0], 1, NEAREST, 5, FLAT))
+    drawn, lenders = fillers.draw(suspects[0], 1, 16, 5, FLAT)
+    assert len(set(lenders.tolist())) == 16
+    assert (hair_of(fillers, drawn) == lenders).mean() > 0.9
+
+
+def test_without_foresight_a_page_is_made_of_those_who_are_most_alike(blind, suspects):
+    fillers = blind
+    whose = hair_of(fillers, fillers.draw(suspects[0], 1, NEAREST, 5, FLAT)[0])
     assert len(set(whose.tolist())) > 0.9 * NEAREST
     near = fillers.resemblance.ranks(suspects[0], fillers.face(suspects[0]))[:NEAREST]
     assert np.isin(whose, near).mean() > 0.9
 
 
 def test_more_fillers_than_people_differ_too(fillers, suspects):
-    drawn = fillers.draw(suspects[0], 1, 2 * NEAREST, 5, FLAT)
+    drawn, _ = fillers.draw(suspects[0], 1, 2 * NEAREST, 5, FLAT)
     assert len(np.unique(drawn.round(3), axis=0)) == 2 * NEAREST
 
 
@@ -137,7 +150,7 @@ def test_without_people_the_ball_has_to_do(engine):
 def test_weights_of_two_people_are_enough(engine):
     two = engine.weights.population
     few = Population(two.faces[:2], two.hair[:2], np.int32([0, 0]))
-    drawn = Fillers.of(engine.weights.model, few).draw(two.faces[5], 3, 4, 0, Growth())
+    drawn = Fillers.of(engine.weights.model, few).draw(two.faces[5], 3, 4, 0, Growth())[0]
     assert len(np.unique(drawn.round(3), axis=0)) == 2
     assert np.isfinite(drawn).all()
 

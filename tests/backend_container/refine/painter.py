@@ -83,7 +83,7 @@ class Painter:
     def sample(self, seed, count):
         return normal(seed, count=count, dimension=LATENT)
 
-    def neighbours(self, latent, page, count, seed, growth=DEFAULT_GROWTH):
+    def neighbours(self, latent, page, count, seed, growth=DEFAULT_GROWTH, suspect=None):
         return neighbours(self.space, latent, page, count, seed, growth)
 
     def frame(self, photo, face):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from backend_container.screening.looks import Looks
+from backend_container.models.looks import Looks
 from backend_container.screening.rules import CERTAIN, LARGEST_AGE_GAP, farther, flags
 from ligan.wire.image import Flag
 

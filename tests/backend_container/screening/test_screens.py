@@ -87,5 +87,27 @@ def test_a_face_that_was_made_here_is_compared_as_it_is():
     assert np.array_equal(kept.identities, screen.look(frame[None]).identities)
 
 
+class Told(FakeEngine):
+    """Keeps what it was told of the suspect."""
+
+    def neighbours(self, *arguments):
+        self.suspect = arguments[-1]
+        return super().neighbours(*arguments)
+
+
+@pytest.mark.parametrize("screen", [FakeScreen(), None])
+def test_an_engine_is_told_what_the_screen_sees_of_the_suspect(screen):
+    shelf, engine = Shelf(), Told()
+    image = shelf.add(file_of(photo(ONE_FACE)))
+    one = order("similar", [image], image=image.image_id, count=1)
+    worker = Worker(Models(engine, FakeDetector(), screen=screen), shelf.fetch, lambda report: None, patience_s=0)
+    worker.perform(Ticket(one, REGISTRY.work(one)))
+    if screen is None:
+        assert engine.suspect is None
+    else:
+        seen = screen.remembered((image.sha256, image.origin, None), lambda: pytest.fail("not looked at"))
+        assert engine.suspect is seen
+
+
 def test_what_is_not_screened_says_so():
     assert [one.flags for one in performed(Shelf(), order("count", steps=1))] == [None]

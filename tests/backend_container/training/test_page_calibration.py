@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from backend_container.datasets.shards import ShardWriter
 from backend_container.loading import fingerprint
 from backend_container.models.fake import FakeEngine
+from backend_container.models.looks import Looks
 from backend_container.models.page_growth import FILE, read_table
 from backend_container.training import page_calibration
 from backend_container.training.measured_notes import Notes
@@ -22,6 +24,11 @@ class Colour:
         return photos[:, 16, 16].astype(np.float32) / 32
 
 
+def look(photos):
+    one = np.ones(len(photos), np.float32)
+    return Looks(Colour().embed(photos), 0.5 * one, 30 * one, one > 0)
+
+
 class Coarse(Colour):
     same_person_below = 2.0
 
@@ -32,7 +39,7 @@ def faces(count=12):
 
 
 def test_calibrated_pages_rise_in_equal_steps():
-    table = calibrate(FakeEngine(), Colour(), faces(), "abc")
+    table = calibrate(FakeEngine(), Colour(), look, faces(), "abc")
     assert (table.suspects, table.identity, table.weights) == (12, "colour", "abc")
     assert list(table.radii) == sorted(table.radii)
     assert table.distances[-1] > table.distances[0] + 0.25
@@ -41,7 +48,7 @@ def test_calibrated_pages_rise_in_equal_steps():
 
 
 def test_far_pages_have_fewer_doubles():
-    table = calibrate(FakeEngine(), Coarse(), faces(), "abc")
+    table = calibrate(FakeEngine(), Coarse(), look, faces(), "abc")
     assert table.double_below == pytest.approx(0.53 * Coarse.same_person_below, abs=1e-3)
     assert 1 >= table.doubles[0] > table.doubles[-1]
     assert len(table.doubles) == len(table.radii)
@@ -50,7 +57,7 @@ def test_far_pages_have_fewer_doubles():
 def test_faces_that_cannot_be_encoded_are_left_out(monkeypatch):
     monkeypatch.setattr(page_calibration, "MARGIN", 0.45)  # boxes of three pixels: too small for the fake engine
     with pytest.raises(ValueError, match="none of the 2 photos"):
-        suspects_of(FakeEngine(), Colour(), faces(2))
+        suspects_of(FakeEngine(), look, faces(2))
 
 
 def test_the_command_writes_the_table_beside_the_weights(tmp_path, monkeypatch):
@@ -60,6 +67,7 @@ def test_the_command_writes_the_table_beside_the_weights(tmp_path, monkeypatch):
     writer.finish()
     monkeypatch.setattr(page_calibration, "load_engine", lambda *_: FakeEngine())
     monkeypatch.setattr(page_calibration, "load_identity", Colour)
+    monkeypatch.setattr(page_calibration, "load_screen", lambda: SimpleNamespace(look=look))
     main(["--weights", str(tmp_path), "--photos", str(tmp_path / "shards"), "--suspects", "3"])
     table = json.loads((tmp_path / FILE).read_text())
     assert table["suspects"] == 3
@@ -76,17 +84,21 @@ class Off(FakeEngine):
 
 
 def test_a_filler_is_a_double_when_it_is_as_near_as_the_suspects_own_reconstruction():
-    suspects = suspects_of(FakeEngine(), Colour(), faces(5))
+    suspects = suspects_of(FakeEngine(), look, faces(5))
     assert Ruler(Off(), Colour(), suspects).double_below() == pytest.approx(2 * 4 / 32 * np.sqrt(3), abs=0.06)
 
 
 def test_a_perfect_engine_has_doubles_too():
-    suspects = suspects_of(FakeEngine(), Colour(), faces(5))
+    suspects = suspects_of(FakeEngine(), look, faces(5))
     assert Ruler(FakeEngine(), Colour(), suspects).double_below() == pytest.approx(0.53 * Colour.same_person_below)
 
 
+def elsewhere(photos):
+    return replace(look(photos), identities=look(photos).identities + 1)
+
+
 def test_a_double_is_never_farther_than_the_same_person():
-    suspects = [replace(one, identity=one.identity + 1) for one in suspects_of(FakeEngine(), Colour(), faces(5))]
+    suspects = suspects_of(FakeEngine(), elsewhere, faces(5))
     assert Ruler(FakeEngine(), Colour(), suspects).double_below() == pytest.approx(Colour.same_person_below)
 
 
@@ -107,11 +119,11 @@ class StopsAfter(FakeEngine):
 
 
 def test_a_calibration_that_was_stopped_goes_on_where_it_was(tmp_path):
-    whole = calibrate(FakeEngine(), Colour(), faces(3), "abc")
+    whole = calibrate(FakeEngine(), Colour(), look, faces(3), "abc")
     with pytest.raises(StoppedError):
-        calibrate(StopsAfter(1 + 3 * 8 + 8 + 3), Colour(), faces(3), "abc", Notes(tmp_path / NOTES, "m"))
+        calibrate(StopsAfter(1 + 3 * 8 + 8 + 3), Colour(), look, faces(3), "abc", Notes(tmp_path / NOTES, "m"))
     rest = StopsAfter(1 + 2 * 8)  # reconstructions, and the pages of the two suspects that are not whole
-    assert calibrate(rest, Colour(), faces(3), "abc", Notes(tmp_path / NOTES, "m")) == whole
+    assert calibrate(rest, Colour(), look, faces(3), "abc", Notes(tmp_path / NOTES, "m")) == whole
 
 
 def test_notes_of_another_measurement_are_dropped(tmp_path):
