@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import signal
 import sys
 from functools import cache
 
@@ -19,6 +20,7 @@ same number, but raises it up to 32 MiB by what it sees freed."""
 _ARENAS = 2
 """Heaps that threads share; of eight for each core, as by default, every one keeps what its threads needed most."""
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TUNABLES, _NO_THREAD_CACHES = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"
 
 
@@ -29,9 +31,11 @@ def begin_without_thread_caches() -> None:
     by and by, to 17 MiB. Nothing happens where the environment has tunables of its own; ours is not passed on.
     """
     if _TUNABLES not in os.environ:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # one that comes just now would be lost with this program
         os.execve(sys.executable, sys.orig_argv, {**os.environ, _TUNABLES: _NO_THREAD_CACHES})  # noqa: S606
     if os.environ[_TUNABLES] == _NO_THREAD_CACHES:
         del os.environ[_TUNABLES]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def give_back_what_is_free() -> bool:

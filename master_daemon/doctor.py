@@ -13,6 +13,7 @@ from pathlib import Path
 from ligan.output import say
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon import daemon_file
+from master_daemon.accounts.findings import accounts_finding
 from master_daemon.cluster import findings
 from master_daemon.cluster.command import CommandError, Runner, run
 from master_daemon.cluster.container import python_argv
@@ -24,6 +25,7 @@ from master_daemon.finding import Finding, Health, failed, ok, report
 from master_daemon.host import host_findings
 from master_daemon.observe.calls import CountingRunner
 from master_daemon.ssh.connection import SshConnection
+from master_daemon.state.findings import database_findings
 from master_daemon.ways import Ways
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def examine(settings: Settings, state_dir: Path, quick: bool) -> list[Finding]:
     """All findings of a site. Raises SettingsError when the login node lets nobody in."""
-    found = host_findings(settings, state_dir)
+    found = [*host_findings(settings, state_dir), accounts_finding(settings), *database_findings(settings, state_dir)]
     if settings.daemon.resource_manager == "slurm_cli":
         with closing(Ways(settings)) as ways:
             found += cluster_findings(settings, state_dir, SshRunner(ways.login) if ways.login else run, quick)

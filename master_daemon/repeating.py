@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+from master_daemon.turns import Turns
 
 
 class Repeating:
@@ -29,8 +28,10 @@ class Repeating:
             self._thread.join(self._interval_s)
 
     def _run(self) -> None:
+        turns = Turns(self._thread.name)
         while not self._stopped.wait(self._interval_s):
             try:
                 self._work(time.time())
-            except Exception:  # the loop's edge: one bad turn must not end all that follow
-                log.exception("%s: a turn failed", self._thread.name)
+                turns.went_well()
+            except Exception as error:  # noqa: BLE001 (the loop's edge: one bad turn must not end all that follow)
+                turns.failed(error)

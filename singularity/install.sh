@@ -20,6 +20,7 @@ pip install --quiet --no-compile --find-links /build/wheels "$@" \
   --constraint /build/constraints.txt --requirement "/build/$role.txt"
 pip install --quiet --no-compile --no-deps --no-index /build/wheels/ligan-*.whl
 cp /build/self_test.py /opt/ligan/
+echo "org.opencontainers.image.version $("$python" -c 'import ligan; print(ligan.__version__)')" >>"$APPTAINER_LABELS"
 
 # Smaller: what no server opens. Package lists, manuals, the packages' own tests, headers of torch.
 packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

@@ -52,10 +52,10 @@ class PostgreSQL:
         with psycopg.connect(host=str(self.folder), user=_USER, dbname="postgres", autocommit=True) as connection:
             connection.execute(sql.encode())
 
-    def new_database(self) -> str:
-        """A fresh database's URL, as it would stand in a site file."""
+    def new_database(self, options: str = "") -> str:
+        """A fresh database's URL, as it would stand in a site file. `options` of CREATE DATABASE."""
         name = f"test{next(self.numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}")
         return f"postgresql://{_USER}@/{name}?host={self.folder}"
 
 

@@ -1,4 +1,4 @@
-"""A working folder as tar.gz, unpacked where nothing of it can leave its place."""
+"""A trial's folder: its working folder, unpacked where nothing of it can leave its place, and removed at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -47,6 +48,18 @@ def put_back(line: Line, files: Sequence[ReturnedFile], work: Path, out: Path) -
             path.chmod(0o700 if file.executable else 0o600)
     except (OSError, ValueError) as error:
         raise FolderError(f"What the part before left cannot be put back: {error}") from error
+
+
+def clear(folder: Path) -> None:
+    """Remove it with all in it. In a container the folder itself is a mount, and stays; empty, it is no matter."""
+    for where, names, _ in os.walk(folder):  # folders that a command made read-only would keep what they have
+        for path in (Path(where, name) for name in names):
+            if not path.is_symlink():
+                with suppress(OSError):  # it has gone meanwhile, or is another's
+                    path.chmod(0o700)
+    for path in folder.iterdir():
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack(file: IO[bytes], at: Path) -> None:

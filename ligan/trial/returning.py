@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -37,7 +38,7 @@ def send_home(line: Line, out: Path, work: Path, globs: Sequence[str], most: int
     for name, path in _chosen(out, work, globs).items():
         why = _send(line, name, path, out, returned, most)
         if why and len(returned.left_out) < _NAMED:
-            returned.left_out.append(f"{name[:300]}: {why}")
+            returned.left_out.append(f"{_sayable(name[:300])}: {why}")
     return returned
 
 
@@ -52,16 +53,23 @@ def _matching(work: Path, pattern: str) -> Iterator[Path]:
         paths = sorted(work.glob(pattern))
     except (ValueError, NotImplementedError, OSError):
         return
+    home = os.path.realpath(work)  # as pathlib's own, but for links that lead to themselves
     for path in paths:
-        inside = ".." not in path.parts and path.resolve().is_relative_to(work.resolve())
-        yield from (_files(path) if path.is_dir() else [path]) if inside else ()
+        inside = ".." not in path.parts and Path(os.path.realpath(path)).is_relative_to(home)
+        yield from (_files(path) if os.path.isdir(path) else [path]) if inside else ()  # noqa: PTH112 (never raises)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Below the folder; links to folders are not followed."""
+    """Below the folder, links to folders among them, which are not followed."""
     for where, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(where, name) for name in sorted(names))
+        links = (name for name in folders if Path(where, name).is_symlink())
+        yield from (Path(where, name) for name in sorted((*names, *links)))
+
+
+def _sayable(name: str) -> str:
+    """A name that may be no UTF-8, as Linux allows, for people."""
+    return name.encode(errors="replace").decode()
 
 
 def _send(line: Line, name: str, path: Path, out: Path, returned: Returned, most: int) -> str:
@@ -86,7 +94,7 @@ def _send(line: Line, name: str, path: Path, out: Path, returned: Returned, most
     except ValidationError:
         return "its name cannot be sent"
     except OSError as error:
-        return error.strerror or "it cannot be read"
+        return "it is a link" if error.errno == errno.ELOOP else error.strerror or "it cannot be read"
     except Problem as problem:
         if problem.slug != "job-too-large":
             raise

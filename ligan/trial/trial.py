@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -18,7 +17,7 @@ from ligan.job import Home
 from ligan.job_server import job_server
 from ligan.problem import Problem
 from ligan.trial.command import Command, code_of
-from ligan.trial.folder import FolderError, fetch, put_back
+from ligan.trial.folder import FolderError, clear, fetch, put_back
 from ligan.trial.line import Line
 from ligan.trial.output import Output
 from ligan.trial.returning import send_home
@@ -47,7 +46,7 @@ def run(bootstrap: Bootstrap, listener: socket.socket, folder: Path) -> NoReturn
         code = Trial(Line(home.client, bootstrap.orphan_lease_s), folder, ended).run()
     except Problem as problem:
         log.error("%s", problem)
-    _clear(folder)
+    clear(folder)
     sys.stderr.flush()
     os._exit(code)
 
@@ -55,13 +54,6 @@ def run(bootstrap: Bootstrap, listener: socket.socket, folder: Path) -> NoReturn
 def _alive(folder: Path) -> Heartbeat:
     os.utime(folder)  # or the next trial on this node would take it for a leftover
     return Heartbeat(busy=True)
-
-
-def _clear(folder: Path) -> None:
-    """In a container the folder itself is a mount, and stays; empty, it is no matter."""
-    for path in folder.iterdir():
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Trial:

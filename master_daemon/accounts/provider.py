@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 from ligan.intervals import PROVIDER_KEYS, PROVIDER_KEYS_PAUSE, PROVIDER_TIMEOUT
 from ligan.problem import Problem
 from ligan.settings import AccountSettings, SettingsError
+from ligan.web.address import is_address
 from master_daemon.accounts import id_token
 from master_daemon.accounts.id_token import Expected
 from master_daemon.accounts.network import is_loopback
@@ -196,6 +197,8 @@ def _check(settings: AccountSettings) -> None:
 
 def _is_safe(address: str) -> bool:
     """TLS, or no wire at all."""
+    if not is_address(address):
+        return False
     parts = urlsplit(address)
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 

@@ -17,8 +17,8 @@ from master_daemon.parts import Parts
 from master_daemon.state.trials import OPERATOR
 
 _HINT = (
-    "Test jobs are for developers: use an API token of that role (`ligan tokens create NAME --role developer`), "
-    f"or the operator's token in STATE/{TOKEN_FILE}."
+    "Test jobs are for developers: use an API token of that role (`ligan tokens create NAME --role developer --label "
+    f"laptop`), or the operator's token in STATE/{TOKEN_FILE}."
 )
 
 

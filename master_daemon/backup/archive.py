@@ -4,6 +4,7 @@ alone.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from pydantic import ValidationError
 
@@ -21,7 +22,11 @@ FORMAT = 1
 """Of the archive's layout; another one is refused."""
 _MANIFEST = "ligan-backup.json"
 _END = "end"
-"""The last member: without it the archive was cut off."""
+"""The last member: without it the archive was cut off. It holds the SHA-256 of all bytes before it;
+earlier versions left it empty.
+"""
+_AT_A_TIME = 1 << 20
+"""Bytes that are read at once."""
 SECRET = "secret"  # noqa: S105 (a file's name)
 _TABLES = "tables/"
 ARTIFACTS = "artifacts/"
@@ -45,6 +50,20 @@ class Manifest(Message):
     """Unix s."""
     database: str
     """sqlite or postgresql."""
+
+
+class _Hashing:
+    """A file that is written from its beginning to its end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        """Of what it has so far."""
+        self.tell = file.tell
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self._file.write(data)
 
 
 class Writer:
@@ -94,11 +113,12 @@ def writing(path: Path, manifest: Manifest) -> Iterator[Writer]:
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         try:
-            with tarfile.open(fileobj=file, mode="w") as tar:
+            hashing = _Hashing(file)
+            with tarfile.open(fileobj=cast(IO[bytes], hashing), mode="w") as tar:
                 writer = Writer(tar, path.parent)
                 writer.content(_MANIFEST, manifest.model_dump_json().encode())
                 yield writer
-                writer.content(_END, b"")
+                writer.content(_END, hashing.sha256.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
             part.rename(path)
@@ -122,6 +142,17 @@ class Reader:
         for member in self._tar.getmembers():
             if member.name.startswith(folder):
                 yield member.name.removeprefix(folder), self._file(member.name).read()
+
+    def check_whole(self) -> None:
+        """Raises BackupError when a byte is another one than was written."""
+        end, file = self._tar.getmembers()[-1], self._tar.fileobj
+        said, sha256 = self.content(_END).decode(errors="replace"), hashlib.sha256()
+        assert file is not None  # noqa: S101 (it is open)
+        file.seek(0)
+        for at in range(0, end.offset, _AT_A_TIME):
+            sha256.update(file.read(min(_AT_A_TIME, end.offset - at)))
+        if said not in ("", sha256.hexdigest()):
+            raise BackupError("The backup is damaged: its bytes are not those that were written. Take another one.")
 
     def has(self, name: str) -> bool:
         return name in self._tar.getnames()

@@ -47,6 +47,7 @@ def restore(settings: Settings, path: Path, state_dir: Path) -> Restored:
     with reading(path) as archive:
         _check_version(archive.manifest)
         _check_empty(state_dir)
+        archive.check_whole()
         with _new_folder(state_dir) as folder:
             count = _store(archive, folder)
             logs = _store_logs(archive, folder)
@@ -113,6 +114,8 @@ def _store_logs(archive: Reader, folder: Path) -> int:
 
 
 def _fill(archive: Reader, url: URL) -> dict[str, int]:
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).touch(mode=0o600)
     _check_no_tables(url)
     try:
         with Database(url) as database, database.write() as transaction:

@@ -21,7 +21,8 @@ _MAKE_CACHE = 'umask 077 && mkdir -p "$0" && exec "$@"'
 """Apptainer binds only what is there. Nothing is between the scheduler's signals and it: `exec`."""
 _MAKE_FOLDER = (
     'umask 077; mkdir -p "$0" && [ -O "${0%/*}" ] && [ ! -L "${0%/*}" ] || exit 1; '
-    f'find "${{0%/*}}" -maxdepth 1 -name "trial-*" -mmin +{TRIAL_LEFTOVER_MIN} -exec rm -rf {{}} +; '
+    f'find "${{0%/*}}" -maxdepth 1 -name "trial-*" -mmin +{TRIAL_LEFTOVER_MIN} '
+    "-exec chmod -R u+rwX {} ';' -exec rm -rf {} +; "
     'cd "$0" && exec "$@"'
 )
 """In a folder that is this user's alone, which everybody may have made before; and without what killed trials left."""

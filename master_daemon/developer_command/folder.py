@@ -125,13 +125,14 @@ def _of_git(folder: Path) -> list[str] | None:
 
 
 def _all(folder: Path) -> Iterator[str]:
-    for where, _, names in os.walk(folder):
-        yield from (str(Path(where, name).relative_to(folder)) for name in names)
+    for where, folders, names in os.walk(folder):
+        links = (name for name in folders if Path(where, name).is_symlink())
+        yield from (str(Path(where, name).relative_to(folder)) for name in (*names, *links))
 
 
 def _patterns(folder: Path) -> Sequence[str]:
     try:
-        lines = (folder / IGNORE).read_text().splitlines()
+        lines = (folder / IGNORE).read_text(errors="surrogateescape").splitlines()  # as file names are read
     except FileNotFoundError:
         return ()
     return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from ligan.output import is_read, pour
 from ligan.problem import Problem
@@ -13,12 +14,14 @@ from master_daemon.developer_command.server import NoServerError, Server, add_se
 from master_daemon.developer_command.showing import LeftError, Showing
 from master_daemon.developer_command.words import Json, Plain, Teller
 from master_daemon.developer_command.words_given import trial_name
+from master_daemon.trials.log_files import whole_characters
 
 _DESCRIPTION = """Show what a test job has printed so far; with -f also what comes, until it is over. Its output goes to
 standard output, byte for byte; what is said of the job itself to standard error."""
 _EPILOG = f"""examples:
   ligan logs j-0123456789abcdefghjkmn            so far
   ligan logs -f j-0123456789abcdefghjkmn         to its end; Ctrl-C leaves, the job goes on
+  ligan logs -f JOB --out results                to its end, and then what came back, below results
   ligan logs -f --json JOB | jq -r 'select(.event == "log").text'
 
 `ligan jobs --mine` lists your test jobs.
@@ -32,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("job", metavar="JOB", type=trial_name, help="its ID, j-...")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is over")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="also fetch the files that came back")
     parser.add_argument("--json", action="store_true", help="print an object a line for each event")
     add_server_arguments(parser)
 
@@ -43,8 +47,7 @@ def logs(arguments: argparse.Namespace) -> int:
     """
     interrupts, teller = Interrupts(), Json() if arguments.json else Plain()
     try:
-        server = open_server(arguments)
-        return _follow(server, arguments.job, interrupts, teller) if arguments.follow else _show(server, arguments)
+        return _logs(arguments, interrupts, teller)
     except LeftError as left:
         return left.code
     except NoServerError as error:
@@ -54,18 +57,30 @@ def logs(arguments: argparse.Namespace) -> int:
     return exits.NOT_SUBMITTED
 
 
-def _follow(server: Server, trial_id: str, interrupts: Interrupts, teller: Teller) -> int:
-    trial = Showing(server, trial_id, teller).to_the_end(interrupts, cancels=False)
+def _logs(arguments: argparse.Namespace, interrupts: Interrupts, teller: Teller) -> int:
+    server, trial = open_server(arguments), None
+    showing = Showing(server, arguments.job, teller)
+    if arguments.follow:
+        trial = showing.to_the_end(interrupts, cancels=False)
+    else:
+        _show(server, arguments)
+    if arguments.out is not None:
+        showing.fetch(arguments.out, interrupts)
+    if trial is None:
+        return 0
     teller.end(trial)
     return exits.code_of(trial)
 
 
-def _show(server: Server, arguments: argparse.Namespace) -> int:
-    offset = 0
+def _show(server: Server, arguments: argparse.Namespace) -> None:
+    offset, unsaid = 0, b""
     while is_read() and (part := server.log(arguments.job, offset)):
-        if arguments.json:
-            Json().text(part, offset + len(part))
+        offset += len(part)
+        if arguments.json:  # a character may be in two parts
+            whole = whole_characters(unsaid + part)
+            unsaid = (unsaid + part)[len(whole) :]
+            Json().text(whole, offset - len(unsaid))
         else:
             pour(part)
-        offset += len(part)
-    return 0
+    if unsaid:
+        Json().text(unsaid, offset)

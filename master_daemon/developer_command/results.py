@@ -20,7 +20,7 @@ class Written:
 
 
 def write(folder: Path, file: ReturnedFile, body: Iterable[bytes]) -> Written:
-    """Write one file below `folder`."""
+    """Write one file below `folder`. Whatever `body` raises leaves no half of it."""
     path = folder / file.path
     name = PurePosixPath(file.path)
     if name.is_absolute() or ".." in name.parts:
@@ -41,5 +41,9 @@ def write(folder: Path, file: ReturnedFile, body: Iterable[bytes]) -> Written:
 def _write(path: Path, mode: int, body: Iterator[bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, mode), "wb") as output:
-        for chunk in body:
-            output.write(chunk)
+        try:
+            for chunk in body:
+                output.write(chunk)
+        except BaseException:  # a half would stand in the way of the whole
+            path.unlink()
+            raise

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,20 @@ from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
+from ligan.web.address import is_address
 from ligan.web.guard import TOKEN_HEADER, bearer
+from ligan.wire.admin import DaemonFile
 from ligan.wire.job import Done
 from ligan.wire.trial import NewTrial, Trial, TrialFiles, TrialLimits, Trials
 from master_daemon import daemon_file
 from master_daemon.api.operator_token import TOKEN_FILE
+from master_daemon.developer_command.pinned import Pinned
 
 M = TypeVar("M", bound=BaseModel)
 _TIMEOUT = 30.0
 """Of an answer; an event stream sends a keepalive three times as often."""
+_PATIENCE = 120.0
+"""Seconds with too many requests after which it is given up."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -63,22 +69,26 @@ def is_elsewhere(arguments: argparse.Namespace) -> bool:
 
 def open_server(arguments: argparse.Namespace) -> Server:
     """The service that the arguments and the environment name. Raises NoServerError."""
-    named = arguments.server or os.environ.get("LIGAN_SERVER")
-    url = named or _local(arguments.state_dir)
-    token = _token(arguments, not named)
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise NoServerError(f"{url}: write the address as https://HOST.")
-    return Server(url, token, arguments.ca_file)
+    named, ca_file = arguments.server or os.environ.get("LIGAN_SERVER") or "", arguments.ca_file
+    if named and not is_address(named):
+        raise NoServerError(f"{named}: write the address as https://HOST.")
+    if ca_file is not None and not ca_file.is_file():
+        raise NoServerError(f"{ca_file} is no file: name one with certificates (PEM).")
+    told = None if named else _local(arguments.state_dir)
+    token = _token(arguments, told is not None)
+    if not (token.isascii() and token.isprintable() and token):
+        raise NoServerError("That is no API token: it is empty, or has characters that none has.")
+    return Server(named, token, ca_file) if told is None else Server(told.url, token, ca_file, told.certificate)
 
 
-def _local(state_dir: Path) -> str:
+def _local(state_dir: Path) -> DaemonFile:
     try:
         told = daemon_file.read(state_dir)
     except (OSError, ValidationError) as error:
         raise NoServerError(f"{state_dir / daemon_file.NAME} cannot be read: {error}") from error
     if told is None:
         raise NoServerError("No daemon runs on this machine; name the service with --server URL or $LIGAN_SERVER.")
-    return told.url
+    return told
 
 
 def _token(arguments: argparse.Namespace, local: bool) -> str:
@@ -99,21 +109,26 @@ def _private(path: Path) -> str:
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise NoServerError(f"{path} may be read by others; run: chmod 600 {path}")
-        return path.read_text().strip()
+        return path.read_text(errors="replace").strip()
     except OSError as error:
         raise NoServerError(f"The token in {path} cannot be read ({os.strerror(error.errno or 0)}).") from error
 
 
 class Server:
-    """The API. Every method raises Problem: the service's own, or `unreachable`."""
+    """The API. Every method raises Problem: the service's own, or `unreachable`.
 
-    def __init__(self, url: str, token: str, ca_file: Path | None = None) -> None:
+    `certificate`: what the server shows is this and no other; else one that this machine, or `ca_file`, vouches for.
+    """
+
+    def __init__(self, url: str, token: str, ca_file: Path | None = None, certificate: str = "") -> None:
         self.url = url.rstrip("/")
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy, and no other credentials
         self._http.headers[TOKEN_HEADER] = bearer(token)
         if ca_file is not None:
             self._http.verify = str(ca_file)
+        elif certificate:
+            self._http.mount("https://", Pinned(certificate))
 
     @property
     def shows_token(self) -> bool:
@@ -180,6 +195,17 @@ class Server:
             raise Problem("unreachable", f"{self.url} answers, but is no LiGAN of this version.") from error
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:  # noqa: ANN401 (of requests)
+        """Who sends a thousand files meets the limit of requests: then more slowly, as the service asks for."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._send_once(method, path, **arguments)
+            except Problem as problem:
+                if problem.slug != "too-many-requests" or time.monotonic() > until:
+                    raise
+                time.sleep((problem.document.model_extra or {}).get("retry_after_s", 1))
+
+    def _send_once(self, method: str, path: str, **arguments: Any) -> requests.Response:  # noqa: ANN401 (of requests)
         url = f"{self.url}/api/v1/jobs{path}"
         try:
             response = self._http.request(method, url, timeout=_TIMEOUT, allow_redirects=False, **arguments)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ligan.output import is_read
+from ligan.patience import passes, patiently
 from ligan.problem import Problem
-from ligan.wire.trial import LogPart, Trial
+from ligan.wire.trial import LogPart, ReturnedFile, Trial
 from master_daemon.developer_command import results
 from master_daemon.developer_command.exits import CANCELLED
-from master_daemon.developer_command.following import Following
+from master_daemon.developer_command.following import PATIENCE, Following
 from master_daemon.developer_command.interrupts import Interrupts
+from master_daemon.developer_command.results import Written
 from master_daemon.developer_command.server import Server
 from master_daemon.developer_command.words import Teller
+
+T = TypeVar("T")
 
 
 class LeftError(Exception):
@@ -74,11 +81,32 @@ class Showing:
         except Problem as problem:
             self._teller.note(f"{problem.document.detail} It is not cancelled yet: `ligan cancel {self._trial_id}`.")
 
-    def fetch(self, folder: Path) -> None:
-        """Write what came back below `folder`. Raises Problem."""
-        sent = self._server.files(self._trial_id)
+    def fetch(self, folder: Path, interrupts: Interrupts) -> None:
+        """Write what came back below `folder`. Raises LeftError at Ctrl-C, and Problem when the service refuses, or has
+        been away for PATIENCE.
+        """
+        try:
+            with interrupts.raised():
+                self._fetch(folder)
+        except KeyboardInterrupt:
+            self._teller.note(f"Left. `ligan logs {self._trial_id} --out FOLDER` fetches what came back.")
+            raise LeftError from None
+
+    def _fetch(self, folder: Path) -> None:
+        sent = self._asked(lambda: self._server.files(self._trial_id))
         for file in sent.files:
-            body = self._server.content(self._trial_id, file.path)
-            self._teller.written(results.write(folder, file, body))
+            self._teller.written(self._asked(partial(self._written, folder, file)))
         for one in sent.left_out:
             self._teller.note(f"Not sent back: {one}")
+
+    def _written(self, folder: Path, file: ReturnedFile) -> Written:
+        return results.write(folder, file, self._server.content(self._trial_id, file.path))
+
+    def _asked(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except Problem as problem:
+            if not passes(problem):
+                raise
+            self._teller.note(f"{problem.document.detail} Trying again; what came back is kept.")
+        return patiently(call, PATIENCE)

@@ -117,7 +117,7 @@ def _submit(arguments: argparse.Namespace, interrupts: Interrupts, teller: Telle
     teller.note(f"submitted {trial.trial_id}")
     showing = Showing(server, trial.trial_id, teller)
     trial = showing.to_the_end(interrupts, cancels=True)
-    showing.fetch(arguments.out or Path("ligan-out") / trial.trial_id)
+    showing.fetch(arguments.out or Path("ligan-out") / trial.trial_id, interrupts)
     teller.end(trial)
     return exits.code_of(trial)
 

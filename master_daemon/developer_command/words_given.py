@@ -20,4 +20,6 @@ def files_within(text: str) -> str:
     path = PurePosixPath(text)
     if not text or path.is_absolute() or ".." in path.parts:
         raise ArgumentTypeError(f"{text!r}: name files below the working folder, such as 'runs/**'; others stay there")
+    if any("**" in part and part != "**" for part in path.parts):
+        raise ArgumentTypeError(f"{text!r}: ** stands for folders and is a part of its own, as in 'runs/**/*.png'")
     return text

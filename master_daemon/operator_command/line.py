@@ -17,6 +17,7 @@ from ligan.output import say
 from ligan.problem import Problem
 from ligan.tls.contexts import pinning
 from ligan.tls.peer import Peer
+from ligan.web.address import is_address
 from ligan.web.client import Client
 from ligan.web.guard import TOKEN_HEADER, bearer
 from master_daemon import daemon_file
@@ -61,6 +62,8 @@ def answered(arguments: argparse.Namespace, ask: Callable[[Client], M], show: Ca
 
 def open_line(arguments: argparse.Namespace) -> Client:
     """The line that the arguments name. Raises NoDaemonError."""
+    if arguments.url and not is_address(arguments.url):
+        raise NoDaemonError(f"{arguments.url}: write the address as https://HOST.")
     url, certificate = (arguments.url, "") if arguments.url else _told(arguments.state_dir)
     token = _token(arguments.token_file or arguments.state_dir / TOKEN_FILE)
     return Client(url.rstrip("/") + PREFIX, {TOKEN_HEADER: bearer(token)}, peer=_peer(url, certificate))

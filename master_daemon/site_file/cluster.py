@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import grp
+import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from master_daemon.cluster.command import CommandError, Runner
@@ -34,6 +36,8 @@ class Cluster:
     version: str
     user: str
     partitions: Sequence[Partition]
+    groups: frozenset[str] = frozenset()
+    """The user's, of Unix."""
     associations: Sequence[Association] = ()
     default_account: str = ""
     accounting: bool = False
@@ -60,6 +64,7 @@ def ask(run: Runner) -> Cluster:
         version=configuration.get("SLURM_VERSION", ""),
         user=user,
         partitions=parse_partitions(shown, sinfo),
+        groups=frozenset(_groups()),
         associations=parse_associations(mine),
         default_account=default.strip(),
         accounting="associations" in configuration.get("AccountingStorageEnforce", ""),
@@ -86,6 +91,12 @@ def address_towards(node: str) -> str | None:
             return str(probe.getsockname()[0])
     except OSError:
         return None
+
+
+def _groups() -> Iterator[str]:
+    for number in {os.getegid(), *os.getgroups()}:
+        with suppress(KeyError):  # it has no name
+            yield grp.getgrgid(number).gr_name
 
 
 def _must(run: Runner, *argv: str) -> str:

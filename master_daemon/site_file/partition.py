@@ -32,13 +32,18 @@ class Nodes:
 class Partition:
     name: str
     up: bool
+    """Jobs are taken, from others than root and without a reservation."""
     default: bool
     longest_s: int | None
     """MaxTime; None: no limit."""
     priority: int
     """PriorityTier: of a higher one jobs start first."""
+    groups: frozenset[str]
+    """Of Unix, whose members may use it; empty: all."""
     accounts: frozenset[str]
     """That may use it; empty: all."""
+    denied: frozenset[str]
+    """Accounts that may not."""
     qos: frozenset[str]
     nodes: tuple[Nodes, ...] = field(default=())
 
@@ -80,11 +85,13 @@ def _partition(fields: Mapping[str, str], nodes: Mapping[str, list[Nodes]]) -> P
     name = fields["PartitionName"]
     return Partition(
         name=name,
-        up=fields.get("State", "UP") == "UP" and fields.get("RootOnly", "NO") == "NO",
+        up=fields.get("State", "UP") == "UP" and not {fields.get("RootOnly"), fields.get("ReqResv")} & {"YES"},
         default=fields.get("Default") == "YES",
         longest_s=parse_duration(fields.get("MaxTime", "UNLIMITED")),
         priority=_number(fields.get("PriorityTier", "1")),
+        groups=_names(fields.get("AllowGroups", _ALL)),
         accounts=_names(fields.get("AllowAccounts", _ALL)),
+        denied=_names(fields.get("DenyAccounts", "")),
         qos=_names(fields.get("AllowQos", _ALL)),
         nodes=tuple(nodes.get(name, ())),
     )

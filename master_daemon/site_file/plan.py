@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from master_daemon.site_file.cluster import Cluster
+from master_daemon.site_file.cluster import Association, Cluster
 from master_daemon.site_file.partition import Partition
 
 Value = str | int
@@ -47,7 +47,7 @@ class Place:
 
 def plan(cluster: Cluster, place: Place) -> list[Choice]:
     """Every line that is not left at its default. Raises NothingFitsError."""
-    up = [one for one in cluster.partitions if one.up]
+    up = [one for one in cluster.partitions if one.up and (not one.groups or one.groups & cluster.groups)]
     usable = [one for one in up if _may_use(one, cluster)] or ([] if cluster.associations else up)
     if not usable:
         names = ", ".join(one.name for one in cluster.partitions) or "none at all"
@@ -57,8 +57,13 @@ def plan(cluster: Cluster, place: Place) -> list[Choice]:
 
 
 def _may_use(partition: Partition, cluster: Cluster) -> bool:
-    mine = {one.account for one in cluster.associations}
-    return not partition.accounts or bool(partition.accounts & mine)
+    return bool(_accounts(partition, cluster)) or not (partition.accounts or cluster.associations)
+
+
+def _accounts(partition: Partition, cluster: Cluster) -> list[Association]:
+    """The user's accounts that may use it."""
+    allowed = [one for one in cluster.associations if not partition.accounts or one.account in partition.accounts]
+    return [one for one in allowed if one.account not in partition.denied]
 
 
 def _for_backends(usable: Sequence[Partition]) -> Partition:
@@ -86,7 +91,7 @@ def _daemon(cluster: Cluster, place: Place) -> Iterator[Choice]:
 
 
 def _slurm(cluster: Cluster, partition: Partition) -> Iterator[Choice]:
-    mine = [one for one in cluster.associations if not partition.accounts or one.account in partition.accounts]
+    mine = _accounts(partition, cluster)
     if not mine:
         return
     chosen = next((one for one in mine if one.account == cluster.default_account), mine[0])

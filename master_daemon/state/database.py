@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from master_daemon.observe import metrics
 from master_daemon.state import boots
-from master_daemon.state.dialect import open_engine
+from master_daemon.state.dialect import EncodingError, check_encoding, open_engine
 from master_daemon.state.disk import Disk
 from master_daemon.state.prepared import Prepared
 from master_daemon.state.schema import events
@@ -93,18 +93,19 @@ class Database:
         try:
             with self._writer.transaction(_unguarded) as connection:
                 connection.execute(text(self._dialect.exclusive))
+                check_encoding(connection, self._dialect)
                 now = float(connection.execute(text(self._dialect.clock)).scalar_one())
                 create_or_migrate(connection, now, holder)
                 if self._disk is not None:
                     boots.note(connection)
-        except (DBAPIError, SchemaVersionError) as error:
+        except (DBAPIError, SchemaVersionError, EncodingError) as error:
             self.close()
             raise DatabaseUnusableError(f"The database in {_name(where)} {self._explain(error)}") from error
 
-    def _explain(self, error: DBAPIError | SchemaVersionError) -> str:
-        if isinstance(error, SchemaVersionError):
-            return f"cannot be used. {error}"
-        return f"cannot be used ({str(error.orig).partition(chr(10))[0]}): {self._dialect.advice}."
+    def _explain(self, error: DBAPIError | SchemaVersionError | EncodingError) -> str:
+        if isinstance(error, DBAPIError):
+            return f"cannot be used ({str(error.orig).partition(chr(10))[0]}): {self._dialect.advice}."
+        return f"cannot be used. {error}"
 
     def guard(self, check: Guard) -> None:
         """From now on `check` begins every write transaction; when it raises, nothing is written."""

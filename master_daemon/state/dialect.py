@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -30,6 +30,14 @@ _SERVER_SETTINGS = {
 }
 
 
+UTF8 = "UTF8"
+"""PostgreSQL's name of it."""
+
+
+class EncodingError(Exception):
+    """The database cannot hold all text; the text says what to do."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One kind of database. Options are SQLAlchemy's, of its engine and of an execution."""
@@ -38,6 +46,8 @@ class Dialect:
     """SQL of the database's own Unix time in seconds: one clock for daemons of several hosts."""
     advice: str
     """What to do when it cannot be used."""
+    encoding: str = ""
+    """SQL of how the database writes text; empty where that is always UTF-8."""
     engine: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, Any] = field(default_factory=dict)
     begin: str = ""
@@ -68,6 +78,7 @@ SQLITE = Dialect(
 POSTGRESQL = Dialect(
     clock="SELECT extract(epoch FROM clock_timestamp())",
     advice="see that its server runs and lets this user in (setting `database` in [daemon])",
+    encoding="SHOW server_encoding",
     engine={
         "pool_size": 16,
         "max_overflow": 16,
@@ -75,6 +86,7 @@ POSTGRESQL = Dialect(
         "connect_args": {
             "options": " ".join(f"-c {name}={value}" for name, value in _SERVER_SETTINGS.items()),
             "connect_timeout": 5,
+            "client_encoding": UTF8,
         },
     },
     reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
@@ -110,6 +122,15 @@ def open_engine(url: URL) -> tuple[Engine, Dialect]:
     else:
         event.listen(engine, "connect", _take_any_text)
     return engine, dialect
+
+
+def check_encoding(connection: Connection, dialect: Dialect) -> None:
+    """Raises EncodingError for a database that cannot hold all text. A server has been set up so where nobody chose."""
+    found = connection.execute(text(dialect.encoding)).scalar_one() if dialect.encoding else UTF8
+    if found != UTF8:
+        raise EncodingError(
+            f"Its encoding is {found}, which holds not all text: `createdb --encoding=UTF8 --template=template0 NAME`."
+        )
 
 
 def _begin(connection: Connection) -> None:

@@ -37,7 +37,7 @@ def create_or_migrate(connection: Connection, now: float, holder: str = "") -> N
     if found == VERSION:
         return
     if found > VERSION or found + 1 not in STEPS:
-        raise SchemaVersionError(_advice(found))
+        raise SchemaVersionError(advice(found))
     _refuse_while_used(connection, now, holder)
     _migrate(connection, found, now)
 
@@ -67,7 +67,8 @@ def _refuse_while_used(connection: Connection, now: float, holder: str) -> None:
             )
 
 
-def _advice(found: int) -> str:
+def advice(found: int) -> str:
+    """What to do about tables that cannot be brought up."""
     whose, way = ("a newer", "upgrade LiGAN") if found > VERSION else ("a much older", "start a LiGAN in between once")
     return (
         f"It was made by {whose} LiGAN (its tables have version {found}, this LiGAN's have {VERSION}): {way}, "

@@ -33,6 +33,7 @@ from master_daemon.supervisor.submission import Submission
 from master_daemon.supervisor.transitions import Change, Transitions
 from master_daemon.supervisor.views import Views
 from master_daemon.supervisor.waiting_room import WaitingRoom
+from master_daemon.turns import Turns
 
 log = logging.getLogger(__name__)
 _CRASHES = frozenset({EndCause.FAILED.value, EndCause.DONE.value, EndCause.OUT_OF_MEMORY.value})
@@ -76,13 +77,15 @@ class Supervisor:
 
     def run(self) -> None:
         """Turn until `stop`; `wake` makes the next turn come at once."""
+        turns = Turns("supervisor")
         while not self._stopped:
             self._wake.clear()
             try:
                 with metrics.tick_seconds.time():
                     self.tick(time.time())
-            except Exception:  # the loop's edge: one bad turn must not end all that follow
-                log.exception("a supervisor turn failed")
+                turns.went_well()
+            except Exception as error:  # noqa: BLE001 (the loop's edge: one bad turn must not end all that follow)
+                turns.failed(error)
             self._wake.wait(TICK)
 
     def wake(self) -> None:

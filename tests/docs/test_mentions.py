@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from backend_container.training.attributes.config import Config as Attributes
+from backend_container.training.encoder.config import Config as Encoder
+from backend_container.training.generator.config import Config as Generator
 from docs.generators.commands import entries, parsers
 from ligan.settings import Settings
 from tests.docs import mentions
@@ -21,6 +25,7 @@ FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.na
 DOTTED = re.compile(r"^(?P<section>[a-z_]+)\.(?P<key>[a-z_]+)(?: = .*)?$")
 BRACKETED = re.compile(r"`\[(?P<section>[a-z_]+)\](?:`\s`|\s)(?P<key>[a-z_]+)\b")
 ROOTS = (ROOT, ROOT / "tests")
+TRAININGS = (Attributes, Encoder, Generator)
 EXAMPLES = {"backend_container/tasks/mirror.py"}
 """Files that a reader is told to make."""
 FILE_ENDINGS = {"conf", "py", "toml", "md", "sh"}
@@ -82,16 +87,27 @@ def test_settings_in_sentences(path: Path) -> None:
 @each
 def test_settings_in_site_files(path: Path) -> None:
     known = settings()
-    for block in mentions.blocks(path.read_text(), "toml"):
+    for site in filter(is_site, tables(path)):
         wrong = [
-            f"{section}.{key}" for section, key in _keys(tomllib.loads(block)) if key not in known.get(section, ())
+            f"{section}.{key}" for section, table in site.items() for key in table if key not in known.get(section, ())
         ]
-        assert wrong == [], block
+        assert wrong == []
 
 
-def _keys(site: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for section, table in site.items():
-        yield from ((section, key) for key in table)
+@each
+def test_settings_in_training_files(path: Path) -> None:
+    for training in itertools.filterfalse(is_site, tables(path)):
+        assert [kind for kind in TRAININGS if set(training) <= set(kind.model_fields)], training
+
+
+def tables(path: Path) -> Iterator[Mapping[str, Any]]:
+    """TOML that a document shows."""
+    return map(tomllib.loads, mentions.blocks(path.read_text(), "toml"))
+
+
+def is_site(table: Mapping[str, Any]) -> bool:
+    """Site files have sections alone, configurations of a training have none."""
+    return all(isinstance(section, dict) for section in table.values())
 
 
 @each

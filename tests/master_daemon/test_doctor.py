@@ -182,6 +182,27 @@ def test_a_site_without_slurm_is_well(call: Callable[..., int], capsys: pytest.C
     assert "engine        fake" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('host = "0.0.0.0"', "lets other machines in"),
+        ('database = "mysql://host/x"', "mysql is not supported"),
+        ('[accounts]\nmode = "oidc"', "accounts.public_url"),
+        (
+            '[accounts]\nmode = "oidc"\npublic_url = "https://["\nissuer = "https://x"\nclient_id = "x"',
+            "accounts.public_url",
+        ),
+        ('[accounts]\nmode = "header"', "accounts.trusted_proxies"),
+    ],
+)
+def test_what_the_daemon_would_not_start_with_fails(
+    text: str, said: str, call: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(f'[daemon]\nport = 0\n{text}\n[backend]\nengine = "fake"\n', "--quick", "--json") == 1
+    (found,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["health"] == "failed"]
+    assert said in found["detail"]
+
+
 def test_the_engine_is_sought_where_a_local_job_would_find_it(
     call: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

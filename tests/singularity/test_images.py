@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ligan import __version__
 from ligan.settings import Settings
 from ligan.wire.task import TaskAccepted
 from master_daemon.cluster.container import python_argv
@@ -50,6 +51,12 @@ def test_an_image_passes_its_own_test_as_an_ordinary_user(images: Images, role: 
     done = call("apptainer", "--quiet", "test", "--contain", "--no-home", str(image), timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"self-test: {role}: " in done.stdout
+
+
+@pytest.mark.parametrize("role", ["frontend", "backend"])
+def test_an_image_says_which_ligan_it_holds(images: Images, role: str) -> None:
+    said = call("apptainer", "inspect", "--labels", str(images.folder / f"{role}.sif")).stdout
+    assert f"org.opencontainers.image.version: {__version__}\n" in said
 
 
 _INSTALLED = """

@@ -156,9 +156,22 @@ def test_too_much_comes_back_in_part(developer: Developer) -> None:
     ran = developer.run("submit", "--", "sh", "-c", words)
     assert ran.returncode == 0, ran.stderr
     assert "Not sent back: b: together with it more than 1048576 bytes" in ran.stderr
-    assert "Not sent back: c: Too many levels of symbolic links" in ran.stderr
+    assert "Not sent back: c: it is a link" in ran.stderr
     (job,) = (developer.folder / "ligan-out").iterdir()
     assert [path.name for path in job.iterdir()] == ["a"]
+
+
+def test_what_came_back_is_fetched_whenever_one_likes(developer: Developer) -> None:
+    words = "printf 'x\u20ac%.0s' $(seq 300000); echo > $LIGAN_OUT/$(printf 'caf\\351'); echo kept > $LIGAN_OUT/kept"
+    job = developer.run("submit", "--detach", "--", "sh", "-c", words).stdout.strip()
+    assert developer.run("logs", "-f", job, "--out", "later").returncode == 0
+    ran = developer.run("logs", "--json", job, "--out", "again")
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    texts = [event["text"] for event in events if event["event"] == "log"]
+    assert len(texts) > 1, "it is longer than one part"
+    assert "".join(texts) == "x\u20ac" * 300000
+    assert [(event["path"], event["problem"]) for event in events if event["event"] == "file"] == [("again/kept", "")]
+    assert (developer.folder / "later" / "kept").read_text() == "kept\n"
 
 
 def test_a_daemon_that_is_killed_loses_nothing(tmp_path: Path) -> None:

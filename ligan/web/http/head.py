@@ -32,6 +32,10 @@ _LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) ([!
 """llhttp would also take further spaces, RTSP and HTTP/2.0. A target has no "#" (RFC 9112, section 3.2): whoever reads
 it next might end it there.
 """
+_HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.%]+\])(?::[0-9]*)?")
+"""RFC 3986, section 3.2.2; any other has to be refused (RFC 9112, section 3.2), for whoever reads it next might see a
+path or a user in it.
+"""
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 _NO_PROXY = "This server is no proxy: ask it for a path."
 """RFC 9112, section 3.2.2, would have the absolute form taken, too. But clients send it to proxies alone, and it names
@@ -180,7 +184,10 @@ def _read_fields(data: bytes) -> FieldSet:
 
 def _parse_fields(data: bytes) -> FieldSet:
     """The fields of a request. Raises MalformedError."""
-    return FieldSet(_parsed(data))
+    fields = FieldSet(_parsed(data))
+    if not _HOST.fullmatch(fields.get(b"host") or ""):
+        raise MalformedError("its Host must be a name or an address, and perhaps a port")
+    return fields
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

@@ -49,12 +49,14 @@ class Service:
         return len(self.connections) > MAX_CONNECTIONS
 
     def problem(self, error: BaseException) -> Problem:
-        """What a caller is told of an error; one that nobody foresaw is logged."""
+        """What a caller is told of an error; one that nobody foresaw is logged with its traceback."""
         if isinstance(error, Problem):
             return error
-        known = self.known(error)
-        log.log(logging.WARNING if known else logging.ERROR, "a request failed", exc_info=error)
-        return known or Problem("internal-error", "This is a fault of the service, not yours; try again.")
+        if known := self.known(error):
+            log.warning("a request failed: %s", str(error).partition("\n")[0])
+            return known
+        log.error("a request failed", exc_info=error)
+        return Problem("internal-error", "This is a fault of the service, not yours; try again.")
 
     def on_thread(
         self,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ligan.trial.folder import FolderError, fetch, unpack
+from ligan.trial.folder import FolderError, clear, fetch, unpack
 from ligan.wire.trial import Content
 from tests.ligan.trial.stub import StubLine
+from tests.ordinary import ordinary_folder
 
 
 def packed(*members: tuple[str, bytes, str, int]) -> io.BytesIO:
@@ -87,3 +88,16 @@ def test_a_folder_comes_in_pieces(tmp_path: Path) -> None:
 def test_no_folder_is_an_empty_one(tmp_path: Path) -> None:
     fetch(StubLine(), None, tmp_path / "work")
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_folder_goes_with_what_was_made_read_only_and_nothing_beside_it() -> None:
+    with ordinary_folder() as top:
+        (top / "elsewhere").mkdir(mode=0o755)
+        (top / "trial" / "work" / "cache" / "deep").mkdir(parents=True)
+        (top / "trial" / "work" / "cache" / "deep" / "file").touch()
+        (top / "trial" / "work" / "away").symlink_to(top / "elsewhere")
+        for name in ("cache/deep", "cache"):
+            (top / "trial" / "work" / name).chmod(0o400)
+        clear(top / "trial")
+        assert [path.name for path in top.iterdir()] == ["elsewhere"]
+        assert (top / "elsewhere").stat().st_mode & 0o777 == 0o755

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ligan.trial.returning import Returned, send_home
+from ligan.wire.trial import TrialResult
 from tests.ligan.trial.stub import StubLine
 
 
@@ -52,9 +53,27 @@ def test_links_and_pipes_stay(folders: tuple[Path, Path]) -> None:
     files, returned = sent(folders, "up/*", "../secret", "**/secret")
     assert files == {}
     assert sorted(returned.left_out) == [
-        "link: Too many levels of symbolic links",
+        "folder: it is a link",
+        "link: it is a link",
         "pipe: it is no regular file",
+        "up/work/up: it is a link",
     ]
+
+
+def test_a_link_to_itself_stays(folders: tuple[Path, Path]) -> None:
+    (folders[1] / "loop").symlink_to("loop")
+    (folders[1] / "a").write_text("x")
+    files, returned = sent(folders, "*", "loop/*")
+    assert files == {"a": b"x"}
+    assert returned.left_out == ["loop: it is a link"]
+
+
+def test_names_that_are_no_text_stay_and_are_told(folders: tuple[Path, Path]) -> None:
+    Path(os.fsdecode(bytes(folders[0]) + b"/caf\xe9")).write_text("x")
+    (folders[0] / "a\nb").write_text("x")
+    _, returned = sent(folders)
+    assert returned.left_out == ["a\nb: its name cannot be sent", "caf?: its name cannot be sent"]
+    assert TrialResult(exit_code=0, told=False, left_out=returned.left_out).left_out == returned.left_out
 
 
 def test_no_more_than_is_allowed(folders: tuple[Path, Path]) -> None:

@@ -149,11 +149,12 @@ def test_who_speaks_no_tls_or_nonsense_is_no_fault_of_ours(house: House, caplog:
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_operators_commands_find_it_by_what_it_shows(house: House) -> None:
+@pytest.mark.parametrize("words", [("status",), ("jobs", "--mine")])
+def test_commands_here_find_it_by_what_it_shows(house: House, words: tuple[str, ...]) -> None:
     state_dir = house.daemon.parts.observatory.state_dir
 
     def status() -> subprocess.CompletedProcess[str]:
-        argv = (sys.executable, "-m", "ligan", "status", "--state-dir", str(state_dir))
+        argv = (sys.executable, "-m", "ligan", *words, "--state-dir", str(state_dir))
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
     answered = status()

@@ -94,6 +94,9 @@ def test_everything_is_there_again(setting: str, state_dir: Path, tmp_path: Path
     assert saved is not None
     assert restored.pem == saved.pem, "jobs that run go on being believed"
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert not [path for path in (tmp_path / "new").iterdir() if path.stat().st_mode & 0o077], (
+        "all of it is theirs alone"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "new", "state"]
 
 
@@ -165,6 +168,25 @@ def change(path: Path) -> None:
     path.write_bytes(content.replace(PICTURE, PICTURE[::-1]))
 
 
+def flip(member: str) -> Callable[[Path], None]:
+    """One bit of the middle of that member."""
+
+    def damage(path: Path) -> None:
+        with tarfile.open(path) as tar:
+            found = tar.getmember(member)
+        content = bytearray(path.read_bytes())
+        content[found.offset_data + found.size // 2] ^= 1
+        path.write_bytes(content)
+
+    return damage
+
+
+def change_an_older_one(path: Path) -> None:
+    """The end of earlier versions' backups is empty."""
+    rewrite(path, [])
+    change(path)
+
+
 def of_another_version(path: Path) -> None:
     content = path.read_bytes()
     assert b'"schema_version":%d' % VERSION in content
@@ -172,13 +194,16 @@ def of_another_version(path: Path) -> None:
 
 
 def with_a_log_outside(path: Path) -> None:
-    with tarfile.open(path) as tar:
-        members = [(member, tar.extractfile(member)) for member in tar.getmembers()]
-        with tarfile.open(f"{path}.new", "w") as new:
-            for member, file in members[:-1]:
-                new.addfile(member, file)
-            new.addfile(tarfile.TarInfo("trial-logs/../../stolen"))
-            new.addfile(*members[-1])
+    rewrite(path, [tarfile.TarInfo("trial-logs/../../stolen")])
+
+
+def rewrite(path: Path, more: list[tarfile.TarInfo]) -> None:
+    """With further members, and an empty end."""
+    with tarfile.open(path) as tar, tarfile.open(f"{path}.new", "w") as new:
+        for member in tar.getmembers()[:-1]:
+            new.addfile(member, tar.extractfile(member))
+        for member in (*more, tarfile.TarInfo("end")):
+            new.addfile(member)
     Path(f"{path}.new").rename(path)
 
 
@@ -191,7 +216,10 @@ def no_backup(path: Path) -> None:
     ("damage", "said"),
     [
         (cut, "cut off|cannot be read"),
-        (change, "has other bytes than its name says"),
+        (change, "is damaged"),
+        (flip("secret"), "is damaged"),
+        (flip("tables/meta"), "is damaged"),
+        (change_an_older_one, "has other bytes than its name says"),
         (of_another_version, f"tables have version 9; this LiGAN's have {VERSION}. Restore it with that LiGAN"),
         (with_a_log_outside, "'../../stolen' is no test job's name"),
         (no_backup, "is no backup of LiGAN"),

@@ -12,6 +12,7 @@ from ligan.settings import Settings
 from master_daemon.cluster.container import trial_argv, trial_folder
 from master_daemon.cluster.factory import slurm_site
 from master_daemon.cluster.gres import gres_for
+from tests.ordinary import ordinary_folder
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,18 @@ def test_its_folder_is_made_and_leftovers_go(tmp_path: Path) -> None:
     assert done.stdout.strip() == str(tmp_path / "cache" / "trial-n1")
     assert {path.name for path in (tmp_path / "cache").iterdir()} == {"trial-new", "trial-n1", "weights"}
     assert (tmp_path / "cache" / "trial-n1").stat().st_mode & 0o777 == 0o700
+
+
+def test_leftovers_go_that_a_command_made_read_only() -> None:
+    with ordinary_folder() as top:
+        settings = Settings.model_validate({"backend": {"weights_cache": str(top)}, "trials": {"python": "pwd"}})
+        (top / "trial-old" / "cache").mkdir(parents=True)
+        (top / "trial-old" / "cache" / "file").touch()
+        (top / "trial-old" / "cache").chmod(0o500)
+        os.utime(top / "trial-old", (1, 1))
+        argv = list(trial_argv(settings, settings.trial, "backend", trial_folder(settings, "n1"), gpu=False))
+        subprocess.run(argv[: argv.index("pwd") + 1], user=os.geteuid(), stdout=subprocess.DEVNULL, check=True)
+        assert [path.name for path in top.iterdir()] == ["trial-n1"]
 
 
 def test_a_folder_that_somebody_else_made_is_not_used(tmp_path: Path) -> None:

@@ -93,6 +93,23 @@ def test_pieces_together_are_the_whole(folder: Path, tmp_path: Path, monkeypatch
     assert os.access(tmp_path / "copy" / "a.py", os.X_OK)
 
 
+def test_patterns_are_bytes_as_names_are(folder: Path) -> None:
+    Path(os.fsdecode(bytes(folder) + b"/caf\xe9")).touch()
+    (folder / ".liganignore").write_bytes(b"caf\xe9\n/data\n")
+    assert chosen(folder) == [".liganignore", "a.py", "venv/lib/x.py"]
+
+
+@pytest.mark.parametrize("with_git", [False, True])
+def test_links_to_folders_go_along_or_are_told(folder: Path, with_git: bool) -> None:
+    (folder / "here").symlink_to("data")
+    (folder / "data" / "away").symlink_to("/etc")
+    if with_git:
+        git(folder, "init", "-q")
+    assert "here" in names(folder)
+    with packing(folder, MOST) as packed:
+        assert packed.left_out == ["data/away: a link that leads out of the folder"]
+
+
 def test_links_out_and_pipes_stay_here(folder: Path) -> None:
     (folder / "out").symlink_to("/etc/passwd")
     (folder / "up").symlink_to("../elsewhere")

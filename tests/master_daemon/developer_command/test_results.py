@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ligan.problem import Problem
 from ligan.wire.trial import ReturnedFile
 from master_daemon.developer_command import results
 
@@ -42,3 +44,14 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
     assert "stays as it is" in write(tmp_path, "link")
     assert "stays as it is" in write(tmp_path, "mine/below") or not (tmp_path / "mine").is_dir()
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_body_that_breaks_off_leaves_no_half(tmp_path: Path) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"ne"
+        raise Problem("unreachable", "It restarts.")
+
+    file = ReturnedFile(path="a", size=3, pieces=[])
+    with pytest.raises(Problem):
+        results.write(tmp_path, file, body())
+    assert list(tmp_path.iterdir()) == []

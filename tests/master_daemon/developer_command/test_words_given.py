@@ -27,3 +27,9 @@ def test_what_is_no_test_job(text: str) -> None:
 def test_what_is_not_below_the_folder(pattern: str) -> None:
     with pytest.raises(ArgumentTypeError, match="below the working folder"):
         files_within(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["runs/**.png", "***", "a**/b"])
+def test_a_pattern_that_would_match_nothing(pattern: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"runs/\*\*/\*\.png"):
+        files_within(pattern)

@@ -102,7 +102,9 @@ def test_a_cluster_without_gpus_computes_on_cpus() -> None:
     assert choice(cluster, "backend.partition").basis == "guessed"
 
 
-@pytest.mark.parametrize("changes", [{"State": "DRAIN"}, {"RootOnly": "YES"}])
+@pytest.mark.parametrize(
+    "changes", [{"State": "DRAIN"}, {"RootOnly": "YES"}, {"ReqResv": "YES"}, {"AllowGroups": "physics,wheel"}]
+)
 def test_nothing_that_can_be_used(changes: dict[str, str]) -> None:
     with pytest.raises(NothingFitsError, match="there is: all"):
         plan(of(**changes), PLACE)
@@ -115,6 +117,18 @@ def test_somebody_elses_partition_is_not_used() -> None:
     assert settings(of(AllowAccounts="physics")).backend.partition == "all"  # nobody told which accounts are ours
     ours = replace(of(AllowAccounts="physics,faces"), associations=[Association("x", ()), Association("faces", ())])
     assert settings(ours).slurm.account == "faces"
+
+
+def test_a_group_that_is_let_in_is_enough() -> None:
+    assert settings(replace(of(AllowGroups="physics,faces"), groups=frozenset({"faces"}))).backend.partition == "all"
+
+
+def test_an_account_that_is_kept_out_is_not_used() -> None:
+    kept_out = replace(of(DenyAccounts="guests,faces"), associations=[Association("faces", ())])
+    with pytest.raises(NothingFitsError):
+        plan(kept_out, PLACE)
+    other = replace(kept_out, associations=[*kept_out.associations, Association("staff", ())], default_account="faces")
+    assert settings(other).slurm.account == "staff"
 
 
 def test_names_of_the_cluster_cannot_write_lines() -> None:

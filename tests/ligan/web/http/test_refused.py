@@ -91,6 +91,22 @@ REFUSED = {
     "a method in lower case": (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "no host": (b"GET / HTTP/1.1\r\nX: y\r\n\r\n", 400),
     "two hosts": (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+    **{
+        f"a host such as {host!r}": (b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host, 400)
+        for host in (
+            b"a b",
+            b"a/b",
+            b"me@host",
+            b"a?b",
+            b"a#b",
+            b"a\\b",
+            b"a:b:c",
+            b"[::1",
+            b"a, b",
+            b"http://a",
+            b"\xe4",
+        )
+    },
     "CONNECT": (b"CONNECT evil.example:80 HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "CONNECT to a path": (b"CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", 404),
     "the whole server": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
@@ -187,3 +203,10 @@ def test_a_request_after_chunks_gets_no_answer_of_its_own(server: Running) -> No
         assert caller.answer().status == 400
         assert caller.rest() == b""
     assert [head.target for head in SEEN] == ["/x"]
+
+
+@pytest.mark.parametrize(
+    "host", ["", "x:80", "x:", "10.0.0.1:80", "[::1]:80", "[fe80::1%25eth0]", "a_b.example", "x-1"]
+)
+def test_any_host_that_is_one(server: Running, host: str) -> None:
+    assert server.ask(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status == 200

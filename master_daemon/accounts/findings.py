@@ -1,0 +1,23 @@
+"""What `ligan doctor` says of accounts. Looks at the settings alone."""
+
+from __future__ import annotations
+
+from ligan.settings import Settings, SettingsError
+from master_daemon.accounts.accounts import check
+from master_daemon.finding import Finding, failed, ok
+
+_WHO = {
+    "none": "none: everybody on this machine may come in",
+    "local": "local: users of `ligan users`",
+    "oidc": "oidc: users of an OpenID Connect provider",
+    "header": "header: whom the site's proxy names",
+}
+
+
+def accounts_finding(settings: Settings) -> Finding:
+    """Whether the daemon would start with these."""
+    try:
+        check(settings)
+    except SettingsError as error:
+        return failed("accounts", str(error), "docs/accounts.md shows each kind; the daemon does not start with this.")
+    return ok("accounts", _WHO[settings.accounts.mode])
