@@ -71,6 +71,7 @@ class AdminJobs(Message):
 
 class AdminSession(Message):
     session: str = Field(description="The session's tag")
+    user: str = Field(description="Who asks: a user's name, or an address where there are no accounts")
     created_at: float
     seen_at: float
     wants_backend: bool

@@ -17,7 +17,7 @@ from master_daemon.state import placing
 from master_daemon.state import sessions as session_rows
 from master_daemon.state import tasks as task_rows
 from master_daemon.state.jobs import Job
-from master_daemon.state.schema import jobs, sessions, tasks
+from master_daemon.state.schema import jobs, sessions, tasks, users
 from master_daemon.supervisor.seats import POOL, is_session
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -94,10 +94,12 @@ def since(job: Job) -> float:
 def all_sessions(connection: Connection) -> list[AdminSession]:
     """The sessions that were seen last, at most _SESSIONS."""
     waiting = task_rows.open_counts(connection)
-    query = select(sessions).order_by(sessions.c.seen_at.desc()).limit(_SESSIONS)
+    named = sessions.outerjoin(users, users.c.user_id == sessions.c.user)
+    query = select(sessions, users.c.name).select_from(named).order_by(sessions.c.seen_at.desc()).limit(_SESSIONS)
     return [
         AdminSession(
             session=session_tag(row.session_key),
+            user=row.name or row.user,
             created_at=row.created_at,
             seen_at=row.seen_at,
             wants_backend=row.wants_backend,

@@ -6,6 +6,7 @@ import { showUsage } from "./usage.js";
 
 const PERIOD = 2000; // ms between questions: fresh enough to watch, and one small read of the database for the daemon
 const EXPLAINABLE = /^([0-9a-f]{12}|(t-)?[0-9a-z]{22})$/; // a session's tag, a job's, a task
+const SESSIONS = 100; // shown, the last seen first: visitors who only looked are many
 let timer = 0;
 let draining = false;
 
@@ -78,7 +79,7 @@ function tiles(status) {
 
 // The board -------------------------------------------------------------------------------------------------------------
 
-function show(status, jobs) {
+function show(status, jobs, sessions) {
   const now = status.now;
   set(at("version"), `${status.version} · ${status.manager}`);
   set(at("connection"), "Live");
@@ -98,6 +99,10 @@ function show(status, jobs) {
     one.place, { text: one.session, explain: one.session }, span(now - one.since), one.state.toLowerCase(),
     until(one.expected_start, now, "not known"), one.tasks, one.reason,
   ]), "Nobody waits.");
+  rows(at("session-rows"), sessions.slice(0, SESSIONS).map((one) => [
+    { text: one.session, explain: one.session }, one.user || "–", `${span(now - one.seen_at)} ago`, `${span(now - one.created_at)} ago`,
+    one.wants_backend ? `for ${span(now - (one.wanted_at ?? now))}` : "no", one.tasks,
+  ]), "There are none.");
   rows(at("event-rows"), status.events.map((one) => [
     span(now - one.at), EXPLAINABLE.test(one.subject) ? { text: one.subject, explain: one.subject } : one.subject, one.what,
   ]), "Nothing was recorded in the last week.");
@@ -139,9 +144,9 @@ async function explain(id) {
 async function turn() {
   clearTimeout(timer);
   try {
-    const [status, jobs] = await Promise.all([ask("status"), ask("jobs")]);
+    const [status, jobs, sessions] = await Promise.all([ask("status"), ask("jobs"), ask("sessions")]);
     enter(true);
-    show(status, jobs.jobs);
+    show(status, jobs.jobs, sessions.sessions);
     await showUsage(status.now);
   } catch (error) {
     if (error instanceof Refused) return leave(sessionStorage.getItem(KEY) ? "This is not the operator token of this daemon." : "You are not logged in as an operator any more.");

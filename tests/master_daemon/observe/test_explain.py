@@ -9,12 +9,13 @@ import pytest
 from ligan.ids import new_id
 from ligan.problem import Problem
 from ligan.settings import Settings
+from ligan.wire.account import AccountRole
 from ligan.wire.admin import Explanation
 from ligan.wire.session import JobState
 from master_daemon.observe import tables
 from master_daemon.observe.explain import explain
 from master_daemon.observe.session_tag import session_tag
-from master_daemon.state import audit, placing, reports, sessions, tasks
+from master_daemon.state import audit, placing, reports, sessions, tasks, users
 from master_daemon.state.database import Database
 from master_daemon.supervisor.views import Views
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, progressed, resulted
@@ -215,3 +216,12 @@ def test_counts_and_lists(database: Database) -> None:
         (session,) = tables.all_sessions(connection)
     assert (listed.nonce, listed.seat, listed.tasks) == (job.nonce, session_tag(key), 1)
     assert (session.session, session.wants_backend, session.tasks) == (session_tag(key), True, 1)
+
+
+def test_sessions_are_listed_with_their_users_names(database: Database) -> None:
+    with database.write() as transaction:
+        alice = users.add_local(transaction, "alice", "$argon2id$v=19$", AccountRole.USER, NOW)
+        for user in (alice.user_id, "192.0.2.7"):
+            sessions.renew(transaction, None, NOW, user)
+    with database.read() as connection:
+        assert {one.user for one in tables.all_sessions(connection)} == {"alice", "192.0.2.7"}
