@@ -55,7 +55,7 @@ class Packed:
 def packing(folder: Path, most: int) -> Iterator[Packed]:
     """Files that git knows or does not ignore; all files where there is no git; none that `.liganignore` names.
 
-    Raises FolderTooLargeError above `most` bytes, OSError for no folder and for a file that cannot be read.
+    Raises FolderTooLargeError above `most` bytes, OSError for no folder, a file that cannot be read, a git that fails.
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder.")
@@ -115,12 +115,18 @@ def _unfit(folder: Path, path: Path, mode: int) -> str:
 
 
 def _of_git(folder: Path) -> list[str] | None:
-    """What git tracks, or would; None outside of a repository, or where there is no git."""
+    """What git tracks, or would; None outside of a repository, or where there is no git.
+
+    Raises OSError where git does not tell: to send all would send what it was told to ignore, such as keys.
+    """
     argv = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     try:
-        done = subprocess.run(argv, cwd=folder, capture_output=True)
+        done = subprocess.run(argv, cwd=folder, capture_output=True, env={**os.environ, "LC_ALL": "C"})
     except OSError:
         return None
+    if done.returncode and b"not a git repository" not in done.stderr:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise OSError(f"{folder}: git does not tell which files it ignores ({said}); ask it there: git status")
     return None if done.returncode else [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
 
 

@@ -55,6 +55,13 @@ def test_what_git_tracks_or_does_not_ignore(folder: Path) -> None:
     assert names(folder) == [".gitignore", "data/b.csv", "data/deep/c.log"]
 
 
+def test_nothing_is_sent_where_git_does_not_tell_what_it_ignores(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(folder, "init", "-q")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as in a folder of somebody else's
+    with pytest.raises(OSError, match=r"which files it ignores .*dubious ownership"):
+        chosen(folder)
+
+
 @pytest.mark.parametrize(
     ("patterns", "left"),
     [
