@@ -43,6 +43,7 @@ def ligan_up(
 ) -> Iterator[System]:
     """Run `ligan up` until the block ends. `command` replaces this interpreter's own `ligan`."""
     argv = [
+        *("env", "--default-signal=INT"),  # as a terminal starts it: a shell's background ignores Ctrl-C
         *(command or (sys.executable, "-m", "ligan")),
         "up",
         "--port",
