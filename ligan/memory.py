@@ -28,7 +28,7 @@ def begin_without_thread_caches() -> None:
     """For a server of many threads, first of all: the program begins anew, for glibc reads that at its start only.
 
     Every thread keeps seven freed blocks of each size up to a KiB for itself. Those of the daemon's 77 threads fill up
-    by and by, to 17 MiB. Nothing happens where the environment has tunables of its own; ours is not passed on.
+    by and by, to 17 MiB at most. Nothing happens where the environment has tunables of its own; ours is not passed on.
     """
     if _TUNABLES not in os.environ:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # one that comes just now would be lost with this program
