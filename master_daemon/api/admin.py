@@ -25,6 +25,10 @@ class OfJob(BaseModel):
     nonce: Nonce
 
 
+class Newest(BaseModel):
+    count: int = Field(tables.SESSIONS, ge=1, le=tables.SESSIONS, description="At most so many")
+
+
 class Named(BaseModel):
     name: str = Field(max_length=128, description="Session ID or tag, task ID, job ID or its tag")
 
@@ -44,9 +48,9 @@ def admin_api(parts: Parts) -> APIBlueprint:
             return reply(AdminJobs(jobs=tables.live_jobs(connection)))
 
     @api.get("/sessions", summary="The sessions that were seen last", responses={"200": AdminSessions})
-    def sessions() -> Response:
+    def sessions(query: Newest) -> Response:
         with parts.database.read() as connection:
-            return reply(AdminSessions(sessions=tables.all_sessions(connection)))
+            return reply(AdminSessions(sessions=tables.newest_sessions(connection, query.count)))
 
     @api.get("/explain/<path:name>", summary="Why something waits and what comes next", responses={"200": Explanation})
     def explanation(path: Named) -> Response:

@@ -22,7 +22,7 @@ from master_daemon.supervisor.seats import POOL, is_session
 
 ROLES: tuple[Role, ...] = get_args(Role)
 LIVE_STATES = tuple(state for state in JobState if state not in (JobState.NONE, JobState.ENDED))
-_SESSIONS = 1000
+SESSIONS = 1000
 """Sessions listed at most, the last seen first."""
 
 
@@ -91,11 +91,11 @@ def since(job: Job) -> float:
     return entered.get(job.state, job.submitted_at) or job.requested_at
 
 
-def all_sessions(connection: Connection) -> list[AdminSession]:
-    """The sessions that were seen last, at most _SESSIONS."""
+def newest_sessions(connection: Connection, count: int = SESSIONS) -> list[AdminSession]:
+    """The sessions that were seen last, at most `count`."""
     waiting = task_rows.open_counts(connection)
     named = sessions.outerjoin(users, users.c.user_id == sessions.c.user)
-    query = select(sessions, users.c.name).select_from(named).order_by(sessions.c.seen_at.desc()).limit(_SESSIONS)
+    query = select(sessions, users.c.name).select_from(named).order_by(sessions.c.seen_at.desc()).limit(count)
     return [
         AdminSession(
             session=session_tag(row.session_key),

@@ -99,7 +99,7 @@ function show(status, jobs, sessions) {
     one.place, { text: one.session, explain: one.session }, span(now - one.since), one.state.toLowerCase(),
     until(one.expected_start, now, "not known"), one.tasks, one.reason,
   ]), "Nobody waits.");
-  rows(at("session-rows"), sessions.slice(0, SESSIONS).map((one) => [
+  rows(at("session-rows"), sessions.map((one) => [
     { text: one.session, explain: one.session }, one.user || "–", `${span(now - one.seen_at)} ago`, `${span(now - one.created_at)} ago`,
     one.wants_backend ? `for ${span(now - (one.wanted_at ?? now))}` : "no", one.tasks,
   ]), "There are none.");
@@ -144,7 +144,7 @@ async function explain(id) {
 async function turn() {
   clearTimeout(timer);
   try {
-    const [status, jobs, sessions] = await Promise.all([ask("status"), ask("jobs"), ask("sessions")]);
+    const [status, jobs, sessions] = await Promise.all([ask("status"), ask("jobs"), ask(`sessions?count=${SESSIONS}`)]);
     enter(true);
     show(status, jobs.jobs, sessions.sessions);
     await showUsage(status.now);

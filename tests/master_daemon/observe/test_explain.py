@@ -213,7 +213,7 @@ def test_counts_and_lists(database: Database) -> None:
         }
         assert tables.session_counts(connection) == (1, 1)
         (listed,) = tables.live_jobs(connection)
-        (session,) = tables.all_sessions(connection)
+        (session,) = tables.newest_sessions(connection)
     assert (listed.nonce, listed.seat, listed.tasks) == (job.nonce, session_tag(key), 1)
     assert (session.session, session.wants_backend, session.tasks) == (session_tag(key), True, 1)
 
@@ -224,4 +224,5 @@ def test_sessions_are_listed_with_their_users_names(database: Database) -> None:
         for user in (alice.user_id, "192.0.2.7"):
             sessions.renew(transaction, None, NOW, user)
     with database.read() as connection:
-        assert {one.user for one in tables.all_sessions(connection)} == {"alice", "192.0.2.7"}
+        assert {one.user for one in tables.newest_sessions(connection)} == {"alice", "192.0.2.7"}
+        assert len(tables.newest_sessions(connection, 1)) == 1
