@@ -2,7 +2,7 @@
 
 What depends on the weights alone is computed once: what demodulation sums up, and bias, noise and the activation's gain
 as one addition. Feature maps and weights lie channels last. A style scales the weights or the feature maps, whichever
-are fewer. RGB is added up where it lies.
+is less work; weights that it leaves alone are kept as oneDNN wants them (`packed.py`). RGB is added up where it lies.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backend_container.models.stylegan2.layers import EPSILON, FILTER, ModulatedConv2d, StyledConv2d
+from backend_container.models.stylegan2.packed import Convolution, convolution, doubling
 from backend_container.models.stylegan2.synthesis import Block, Synthesis, ToRGB
 
 GAIN = math.sqrt(2)
 """Of the activation; the leaky ReLU lets a positive factor through, so that it is applied before."""
-ONEDNN_PIXELS = 64
-"""Of a map from which on oneDNN is the faster one, at every width that was measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +38,39 @@ class Styles:
         return torch.addmv(self.bias, self.weight, w)
 
 
-def padded(x: Tensor, weight: Tensor) -> Tensor:
-    return F.conv2d(x, weight, padding=1)
+class ByMaps:
+    """A convolution whose style scales the feature maps. Its weights stay as they are."""
+
+    def __init__(self, weight: Tensor, side: int, up: bool) -> None:
+        """`weight` (outputs, inputs, 3, 3); `side`: pixels of the maps it is for."""
+        self._convolve = doubling(weight.transpose(0, 1), side) if up else convolution(weight, side)
+        self._smooth = smoothing(weight, side) if up else None
+
+    def __call__(self, x: Tensor, styles: Tensor, scales: Tensor, added: Tensor) -> Tensor:
+        x = self._convolve(x * styles.view(-1, 1, 1))
+        return torch.addcmul(added, x if self._smooth is None else self._smooth(x), scales.view(-1, 1, 1))
 
 
-def onednn(x: Tensor, weight: Tensor) -> Tensor:
-    """`padded` by oneDNN. Up to 20,480 values PyTorch takes a matrix product, which may need twice as long."""
-    return torch.mkldnn_convolution(x, weight, None, (1, 1), (1, 1), (1, 1), 1)
+class ByWeight:
+    """A convolution whose style scales the weights."""
+
+    def __init__(self, weight: Tensor, side: int, up: bool) -> None:
+        self._weight = (weight.transpose(0, 1) if up else weight).contiguous(memory_format=torch.channels_last)
+        self._smooth = smoothing(weight, side) if up else None
+
+    def __call__(self, x: Tensor, styles: Tensor, scales: Tensor, added: Tensor) -> Tensor:
+        if self._smooth is None:
+            weight = (self._weight * scales.view(-1, 1, 1, 1)).mul_(styles.view(-1, 1, 1))
+            return F.conv2d(x, weight, padding=1).add_(added)
+        weight = (self._weight * styles.view(-1, 1, 1, 1)).mul_(scales.view(-1, 1, 1))
+        return self._smooth(F.conv_transpose2d(x, weight, stride=2)).add_(added)
 
 
-def onednn_takes(x: Tensor) -> bool:
-    return x.is_cpu and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+def smoothing(weight: Tensor, side: int) -> Convolution:
+    """The low-pass filter after `weight` doubled side x side pixels, which has left 2 side + 1."""
+    taps = weight.new_tensor(FILTER)
+    kernel = 4 * taps.outer(taps) / taps.sum() ** 2
+    return convolution(kernel.expand(len(weight), 1, -1, -1), 2 * side + 1, groups=len(weight))
 
 
 class FrozenConv:
@@ -58,38 +79,21 @@ class FrozenConv:
     def __init__(self, layer: StyledConv2d) -> None:
         conv = layer.conv
         self._styles = Styles.of(conv)
-        self._up = conv.up
         weight = conv.weight * conv.scale
         self._squares = weight.square().sum((2, 3)) / GAIN**2
-        self._weight = (weight.transpose(0, 1) if self._up else weight).contiguous(memory_format=torch.channels_last)
         noise = layer.constant_noise * layer.noise_strength
         added = (noise + layer.bias[:, None, None])[None] * GAIN
         self._added = added.contiguous(memory_format=torch.channels_last)
         outputs, inputs = self._squares.shape
         self._epsilon = self._squares.new_full((outputs,), EPSILON / GAIN**2)
-        pixels = noise.numel()
-        self._plain = onednn if pixels >= ONEDNN_PIXELS and onednn_takes(noise) else padded
-        self._by_weight = 2 * self._weight.numel() < (inputs / (4 if self._up else 1) + outputs) * pixels
-        taps = torch.tensor(FILTER, dtype=torch.float32, device=noise.device)
-        kernel = 4 * taps.outer(taps) / taps.sum() ** 2
-        self._kernel = kernel.expand(outputs, 1, -1, -1).contiguous(memory_format=torch.channels_last)
+        # Each weight is read and written twice by its scales, and as often again when oneDNN lays it out.
+        by_weight = 4 * weight.numel() < (inputs / (4 if conv.up else 1) + outputs) * noise.numel()
+        self._convolve = (ByWeight if by_weight else ByMaps)(weight, noise.shape[-1] // (2 if conv.up else 1), conv.up)
 
     def __call__(self, x: Tensor, w: Tensor) -> Tensor:
         styles = self._styles(w)
         scales = torch.addmv(self._epsilon, self._squares, styles.square()).rsqrt_()
-        if self._by_weight:
-            first, second = (styles, scales) if self._up else (scales, styles)
-            weight = (self._weight * first.view(-1, 1, 1, 1)).mul_(second.view(-1, 1, 1))
-            return F.leaky_relu_(self._convolved(x, weight).add_(self._added), 0.2)
-        x = self._convolved(x * styles.view(-1, 1, 1), self._weight)
-        return F.leaky_relu_(torch.addcmul(self._added, x, scales.view(-1, 1, 1)), 0.2)
-
-    def _convolved(self, x: Tensor, weight: Tensor) -> Tensor:
-        """`weight` is (outputs, inputs, 3, 3), and (inputs, outputs, 3, 3) where the convolution doubles."""
-        if not self._up:
-            return self._plain(x, weight)
-        doubled = F.conv_transpose2d(x, weight, stride=2)
-        return F.conv2d(doubled, self._kernel, padding=1, groups=len(self._kernel))
+        return F.leaky_relu_(self._convolve(x, styles, scales, self._added), 0.2)
 
 
 class FrozenRGB:
