@@ -20,7 +20,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # NORMAL would lose the last acknowledged commits in a power cut
     "foreign_keys=ON",
     "busy_timeout=10000",
-    "cache_size=-512",  # KiB for each connection, which fills it in time; the system caches the file
+    "cache_size=-256",  # KiB for each connection, which fills it in time; the system caches the file
     "secure_delete=ON",  # erased means erased: deleted content is overwritten (promise 8)
 )
 _SERVER_SETTINGS = {
@@ -67,8 +67,8 @@ class Dialect:
 SQLITE = Dialect(
     clock="SELECT (julianday('now') - 2440587.5) * 86400.0",
     advice="see that its disk has room, or give another --state-dir",
-    # Quickly opened, and each that is kept takes a MiB in time: pages, statements.
-    engine={"pool_size": 8, "max_overflow": 24},
+    # Readers wait for each other at Python's lock sooner than here; each connection takes half a MiB: pages, statements.
+    engine={"pool_size": 8, "max_overflow": 8},
     reading={_BEGIN: "BEGIN"},
     begin="BEGIN IMMEDIATE",  # the right to write first: what is read then is what is written over
     waits="PRAGMA synchronous=FULL",
