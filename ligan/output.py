@@ -11,16 +11,21 @@ from threading import Event
 _left = Event()
 
 
+def plain(text: str) -> str:
+    """Without what UTF-8 cannot say: of file names that are no text each such byte as `\\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def say(text: str, end: str = "\n") -> None:
-    """Print `text`. A reader that has had enough (`| head`) is no error, and gets no more."""
+    """Print `text`. A reader that has had enough (`| head`) is no error, and gets no more; a full disk ends it all."""
     with _reader():
-        print(text, end=end, flush=True)  # noqa: T201
+        print(plain(text), end=end, flush=True)  # noqa: T201
 
 
 def mention(text: str) -> None:
     """Print what is not the point: neither a reader that has gone nor a lost terminal or full disk is an error."""
     with _reader(OSError):
-        print(text, flush=True)  # noqa: T201
+        print(plain(text), flush=True)  # noqa: T201
 
 
 def pour(data: bytes) -> None:
@@ -43,5 +48,12 @@ def _reader(bearable: type[OSError] = BrokenPipeError) -> Iterator[None]:
         yield
     except bearable:
         _left.set()
-        # The interpreter flushes once more at its end. docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
+    except OSError as error:
+        _say_no_more()
+        raise SystemExit(f"ligan: standard output cannot be written: {error.strerror}") from error
+
+
+def _say_no_more() -> None:
+    """The interpreter flushes once more at its end. docs.python.org/3/library/signal.html#note-on-sigpipe"""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,8 @@ from backend_container.datasets.recipe import Cut, Recipe, applied
 from backend_container.datasets.report import Report
 from backend_container.datasets.report_page import PAGE
 from backend_container.datasets.shard_index import LARGEST, DatasetError
-from ligan.output import say
+from backend_container.datasets.sources import Source
+from ligan.output import plain, say
 from ligan.wire.base import Message
 
 STOPPED = 130
@@ -98,10 +99,24 @@ def show(built: Built) -> str:
 
 
 def _create(arguments: argparse.Namespace, recipe: Recipe, progress: ProgressLine) -> Report:
-    plain = Dataset.load(*arguments.sources, labels=arguments.labels)
-    return applied(recipe, plain).create(
+    photos = Dataset.load(*arguments.sources, labels=arguments.labels)
+    _check_sources(photos.sources, arguments.labels)
+    return applied(recipe, photos).create(
         arguments.out, size=recipe.size, workers=arguments.workers, on_progress=progress
     )
+
+
+def _check_sources(sources: Sequence[Source], labels: Sequence[Path]) -> None:
+    """Raise DatasetError where there is no image, or a file of labels is of other images."""
+    images = [(source, found.name) for source in sources for found in source.references()]
+    if not images:
+        raise DatasetError(f"There is no image in {', '.join(str(source.path) for source in sources)}.")
+    for number, path in enumerate(labels):  # a source's first tables are these
+        if not any(source.known(source.tables[number], name).labels for source, name in images):
+            raise DatasetError(
+                f"{path} says nothing of any image: they are called {images[0][1]} and the like. Give labels that name "
+                "them so, or leave --labels out."
+            )
 
 
 def _check(recipe: Recipe, workers: int) -> None:
@@ -120,7 +135,7 @@ def _check(recipe: Recipe, workers: int) -> None:
 
 def _built(folder: Path, size: int, report: Report, speed: float | None) -> Built:
     return Built(
-        folder=str(folder),
+        folder=plain(str(folder)),
         resolution=size,
         read=report.read,
         kept=report.kept,

@@ -35,8 +35,8 @@ _BUILD_EPILOG = """examples:
   ligan dataset build photos/ -o faces --json | jq .dropped
 
 Labels: NAME.json beside NAME.tar or the folder NAME is used by itself, as are landmarks in NAME_mesh468.npz. --labels
-takes JSON ({"1.png": {"age": 30}} or [{"file": "1.png", "age": 30}]), CelebA's attribute list (.txt), tables with a
-column `file` or `image_id` (.csv: FairFace), or the word utkface: names such as 30_1_2_20170109.jpg.
+takes JSON ({"1.png": {"age": 30}} or [{"file": "1.png", "age": 30}]), CelebA's attribute list and partition (.txt),
+tables with a column `file` or `image_id` (.csv: FairFace), or the word utkface: names such as 30_1_2_20170109.jpg.
 
 OUT/report.html shows what each filter dropped, with examples, and the broken files.
 

@@ -9,7 +9,7 @@ from typing import Any
 from backend_container.datasets.chart import bars
 from backend_container.datasets.label_counts import histogram, keys
 from backend_container.datasets.shards import DatasetError, FaceShards
-from ligan.output import say
+from ligan.output import plain, say
 from ligan.wire.base import Message
 
 SHOWN = 8
@@ -45,7 +45,7 @@ def info(arguments: argparse.Namespace) -> int:
 def info_of(shards: FaceShards) -> Info:
     """What a data set holds."""
     return Info(
-        folder=str(shards.folder),
+        folder=plain(str(shards.folder)),
         count=len(shards),
         resolution=shards.resolution,
         points=shards.index.points,

@@ -13,6 +13,7 @@ from backend_container.datasets.report import Report
 from backend_container.datasets.shard_index import DatasetError
 from backend_container.datasets.sources import Source, open_source, references_of
 from backend_container.datasets.step import Kind, Rest, Step, labelled, parted, prepared
+from ligan.output import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ class Dataset:
         out: Path | str,
         *,
         size: int = 256,
-        workers: int = 1,
+        workers: int = 0,
         on_progress: Callable[[int, int, int], None] | None = None,
     ) -> Report: ...
 
@@ -83,13 +84,14 @@ class Dataset:
         out: Path | str | None = None,
         *,
         size: int = 256,
-        workers: int = 1,
+        workers: int = 0,
         on_progress: Callable[[int, int, int], None] | None = None,
     ) -> Report | Iterator[Face]:
         """Build shards of `size` pixels in the folder `out`; goes on where a build of the same was stopped.
 
-        Without a folder it gives an iterator over the faces, as the listing's. `workers` processes take the steps
-        before the first window, and so have to be able to import their functions.
+        Without a folder it gives an iterator over the faces, as the listing's. `workers` processes, if any, take the
+        steps before the first window, and so have to be able to import their functions; a script that asks for some
+        calls this below `if __name__ == "__main__":`.
         `on_progress(done, total, kept)` is told about images. Raises DatasetError.
         """
         from backend_container.datasets.build import build
@@ -101,7 +103,7 @@ class Dataset:
     def describe(self) -> Mapping[str, Any]:
         """Sources and steps as JSON."""
         return {
-            "sources": [source.path.name for source in self.sources],
+            "sources": [plain(source.path.name) for source in self.sources],
             "steps": [step.describe() for step in self.steps],
         }
 

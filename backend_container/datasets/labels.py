@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +24,9 @@ _UTKFACE_NAME = re.compile(r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<race>[0-4])_\
 GENDERS = ("male", "female")
 RACES = ("white", "black", "asian", "indian", "other")
 """UTKFace's codes: Zhang, Song and Qi, "Age Progression/Regression by Conditional Adversarial Autoencoder", 2017."""
+PARTITION = "partition"
+PARTS = ("train", "valid", "test")
+"""What 0, 1 and 2 are in CelebA's list_eval_partition.txt."""
 _NAME_COLUMNS = ("file", "image_id", "image", "name")
 """Columns that hold the file name: of FairFace, of CelebA as CSV, of others."""
 
@@ -47,8 +52,9 @@ class LabelTable:
 
 
 def read_table(path: Path) -> LabelTable:
-    """A file of labels: JSON, CelebA's attribute list (.txt) or CSV (FairFace's, CelebA's); `utkface` reads the names.
+    """A file of labels: JSON, CelebA's attribute list or partition (.txt), or CSV (FairFace's, CelebA's).
 
+    `utkface` reads the names.
     Raises DatasetError when it cannot be read; the sentence says where.
     """
     if str(path) == UTKFACE:
@@ -103,9 +109,9 @@ def _text(path: Path) -> str:
 
 def _array(path: Path) -> NDArray[np.float32]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return np.asarray(arrays["p"], np.float32)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path} holds no array `p` of landmarks ({error}).") from error
 
 
@@ -135,9 +141,13 @@ def _named(path: Path, row: object) -> tuple[str, Labels]:
 
 
 def _of_celeba(path: Path, text: str) -> list[tuple[str, Labels]]:
-    """`list_attr_celeba.txt`: maybe a count, a line of attributes, then lines of a name and 1 or -1 for each."""
+    """`list_attr_celeba.txt`: maybe a count, a line of attributes, then lines of a name and 1 or -1 for each; or
+    `list_eval_partition.txt`.
+    """
     lines = [line.split() for line in text.splitlines() if line.strip()]
-    first = 1 if lines and len(lines[0]) == 1 else 0
+    if lines and all(len(line) == 2 and line[1] in ("0", "1", "2") for line in lines):
+        return [(name, {PARTITION: PARTS[int(part)]}) for name, part in lines]
+    first = 1 if lines and len(lines[0]) == 1 and lines[0][0].isdecimal() else 0
     if len(lines) <= first:
         raise DatasetError(f"{path} is empty. CelebA's list has a line of attributes and a line for each image.")
     attributes = lines[first]

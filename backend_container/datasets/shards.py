@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -60,6 +61,12 @@ class FaceShards:
     def resolution(self) -> int:
         """Height and width of a face, in pixels."""
         return self.index.resolution
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over those of all files, in hexadecimal: of the same faces, labels and landmarks it is the same."""
+        sums = [file.sha256 for shard in self.index.shards for file in shard.files]
+        return hashlib.sha256("".join(sums).encode()).hexdigest()
 
     @property
     def names(self) -> Sequence[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend_container.datasets.labels import LabelTable, read_points, read_table
+from backend_container.datasets.labels import NOTHING, Entry, LabelTable, read_points, read_table
 from backend_container.datasets.reference import Reference, opened
 from backend_container.datasets.shard_index import INDEX, DatasetError
+from ligan.output import plain
 
 _SUFFIXES = """jpg jpeg jpe jfif png apng webp tif tiff bmp dib gif ppm pgm pbm pnm jp2 j2k jpx avif heic heif"""
 SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
@@ -29,7 +31,12 @@ class Source:
     def references(self) -> Iterator[Reference]:
         """Its images in an order that is always the same. Raises DatasetError when it cannot be listed."""
         for reference in _listed(self.path):
-            yield _labelled(reference, self.tables)
+            yield _labelled(reference, [self.known(table, reference.name) for table in self.tables])
+
+    def known(self, table: LabelTable, name: str) -> Entry:
+        """What a table knows of an image; it may name it below this folder, as FairFace's does `train/1.jpg`."""
+        found = table.find(name)
+        return table.find(f"{self.path.name.removesuffix('.tar')}/{name}") if found is NOTHING else found
 
 
 def open_source(path: Path, tables: Sequence[LabelTable] = ()) -> Source:
@@ -56,8 +63,7 @@ def _beside(path: Path) -> Iterator[LabelTable]:
         yield read_points(labels, points) if points.is_file() else read_table(labels)
 
 
-def _labelled(reference: Reference, tables: Sequence[LabelTable]) -> Reference:
-    found = [table.find(reference.name) for table in tables]
+def _labelled(reference: Reference, found: Sequence[Entry]) -> Reference:
     labels = {key: value for entry in reversed(found) for key, value in entry.labels.items()}
     points = next((entry.points for entry in found if entry.points is not None), None)
     return replace(reference, labels={**reference.labels, **labels}, points=points)
@@ -83,12 +89,34 @@ def _is_tar(path: Path) -> bool:
 
 
 def _of_folder(folder: Path) -> Iterator[Reference]:
-    for directory, folders, files in os.walk(folder):
+    unread: list[OSError] = []
+    for directory, folders, files in os.walk(folder, onerror=unread.append):
         folders.sort()  # os.walk goes on in this order
         for file in sorted(files):
             path = Path(directory, file)
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                yield Reference(_printable(path.relative_to(folder).as_posix()), path, size=path.stat().st_size)
+            if path.suffix.lower() in SUFFIXES:
+                yield from _in_folder(_printable(path.relative_to(folder).as_posix()), path)
+    for error in unread:
+        yield _unread(folder, error)
+
+
+def _in_folder(name: str, path: Path) -> Iterator[Reference]:
+    """The image at `path`; none where that is a pipe or the like."""
+    try:
+        found = path.stat()
+    except OSError as error:  # a link that leads nowhere, for one
+        yield Reference(name, path, broken=f"It cannot be read: {error.strerror}.")
+        return
+    if stat.S_ISREG(found.st_mode):
+        yield Reference(name, path, size=found.st_size)
+
+
+def _unread(folder: Path, error: OSError) -> Reference:
+    path = Path(error.filename)
+    if path == folder:
+        raise DatasetError(f"{folder} cannot be read: {error.strerror}.") from error
+    name = _printable(path.relative_to(folder).as_posix())
+    return Reference(name, path, broken=f"It cannot be read: {error.strerror}. What is in it is lost.")
 
 
 def _of_archive(path: Path) -> Iterator[Reference]:
@@ -131,5 +159,5 @@ def _of_shards(folder: Path) -> Iterator[Reference]:
 
 def _printable(name: str) -> str:
     """A name that JSON, HTML and a terminal can show; it is never used as a path."""
-    plain = name.encode("utf-8", "backslashreplace").decode()
-    return plain if plain.isprintable() else json.dumps(plain)[1:-1]
+    text = plain(name)
+    return text if text.isprintable() else json.dumps(text)[1:-1]

@@ -43,7 +43,8 @@ def outcomes(references: Sequence[Reference], steps: Sequence[Step], workers: in
         except BrokenProcessPool as error:
             raise DatasetError(
                 "A process ended by itself, perhaps for lack of memory. The same command goes on where it was; "
-                "fewer --workers need less."
+                "fewer --workers need less. In a script of your own each process runs what stands at the top: put it "
+                'below `if __name__ == "__main__":`.'
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

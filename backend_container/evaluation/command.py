@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ligan.output import say
+from ligan.output import plain, say
 
 if TYPE_CHECKING:
     from backend_container.datasets.reference import Reference
@@ -96,7 +96,7 @@ def _evaluation(arguments: argparse.Namespace) -> Evaluation:
         weights=fingerprint(arguments.weights or WEIGHTS / arguments.engine),
         features=judges.features and judges.features.name,
         identity=judges.identity and judges.identity.name,
-        photos=arguments.photos and arguments.photos.name,
+        photos=arguments.photos and plain(arguments.photos.name),
         count=plan.count,
         seed=plan.seed,
     )

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 AGES = ((0, 17), (18, 29), (30, 44), (45, 59), (60, 150))
 """First and last year of the groups of age."""
-NAMES = {"ethnicity": ("ethnicity", "eth", "race"), "gender": ("gender", "sex")}
+NAMES = {"ethnicity": ("ethnicity", "eth", "race"), "gender": ("gender", "sex", "Male")}
 """What sets of photos call a label."""
+_WORDS = {"Male": {"true": "male", "false": "female"}}
+"""What CelebA's attribute says."""
+_AGE_GROUP = re.compile(r"(?:more than )?(\d{1,3})(?:-(\d{1,3})|\+)?", re.ASCII)
 
 Groups = dict[tuple[str, str], list[int]]
 """Rows of each group, by label and value: ("gender", "female")."""
 
 
 def age_of(labels: Mapping[str, Any]) -> int | None:
-    """Years, where the labels say so."""
+    """Years, where the labels say so; of a group, such as FairFace's 20-29 and `more than 70`, its middle or begin."""
+    age = labels.get("age")
+    if group := _AGE_GROUP.fullmatch(str(age)):
+        return (int(group[1]) + int(group[2] or group[1])) // 2
     try:
-        return int(float(labels["age"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        return int(float(age))  # type: ignore[arg-type] # what is no number is refused
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -40,5 +47,10 @@ def memberships(labels: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _first(labels: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    values = (labels.get(key) for key in keys)
-    return next((str(value).replace("_", " ").lower() for value in values if value not in (None, "")), None)
+    values = ((key, labels.get(key)) for key in keys)
+    return next((_word(key, value) for key, value in values if value not in (None, "")), None)
+
+
+def _word(key: str, value: object) -> str:
+    word = str(value).replace("_", " ").lower()
+    return _WORDS.get(key, {}).get(word, word)

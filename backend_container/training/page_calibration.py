@@ -180,8 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         _calibrate(options)
-    except (DatasetError, ModelError) as error:
+    except (DatasetError, ModelError, ValueError) as error:
         sys.exit(getattr(error, "detail", str(error)))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}. It is written beside the weights: name others with --weights.")
 
 
 def _calibrate(options: argparse.Namespace) -> None:

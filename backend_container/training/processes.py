@@ -69,7 +69,7 @@ def device_of(wanted: str, environment: Mapping[str, str] = os.environ) -> torch
     if name == "cuda":
         name = f"cuda:{environment.get('LOCAL_RANK', '0')}"
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).item()  # `meta` holds no numbers
     except (RuntimeError, AssertionError) as error:  # AssertionError: a torch built without CUDA
         reason = str(error).splitlines()[0]
         raise TrainingError(f'PyTorch cannot use the device {wanted!r} ({reason}); set device = "cpu".') from error

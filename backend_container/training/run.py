@@ -25,6 +25,7 @@ from backend_container.training.tally import Tally
 from backend_container.training.telling import Teller
 from backend_container.training.trainer import Described, Facts, Samples, Trainer
 from backend_container.training.training_config import TrainingConfig, differences
+from ligan.output import plain
 
 
 class Outcome(IntEnum):
@@ -52,14 +53,15 @@ class Run:
         ends_at: float | None = None,
         sends: bool = False,
         light: Checkpoints | None = None,
+        data: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`ends_at` is Unix seconds by `clock`; `sends`: after the end the folder is sent away, which takes time;
-        `light` gets a light copy of each checkpoint.
+        `light` gets a light copy of each checkpoint; `data` is the fingerprint of the faces.
         """
         self._trainer, self._config, self._folder, self._teller = trainer, config, folder, teller
         self._device, self._processes = device, processes or Processes()
-        self._ends_at, self._sends, self._light, self._clock = ends_at, sends, light, clock
+        self._ends_at, self._sends, self._light, self._data, self._clock = ends_at, sends, light, data, clock
         self._reserve, self._tally, self._first_step = Reserve(), Tally(), 0
         self._saved_step, self._saved_at, self._sampled_at = -1, clock(), clock()
 
@@ -70,9 +72,12 @@ class Run:
                 f"{self._folder.path} holds a run of another configuration ({'; '.join(changed)}): "
                 "use its config.json's, or another --out."
             )
+        if found.state.get("data", self._data) != self._data:  # old checkpoints do not say it
+            raise TrainingError(f"{self._folder.path} holds a run of other faces: give their --data, or another --out.")
         try:
             self._trainer.load(found.state["trainer"])
-            self._tally = Tally(found.step, int(found.state["images"]), float(found.state["seconds"]))
+            images, seconds = int(found.state["images"]), float(found.state["seconds"])
+            self._tally = Tally(found.step, images, seconds, found.state.get("losses", {}))  # old checkpoints have none
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise TrainingError(f"The checkpoint of step {found.step} does not fit this training: {error}") from error
         self._first_step = self._saved_step = found.step
@@ -131,7 +136,8 @@ class Run:
         if self._saved_step == self._tally.step or not self._processes.first:
             return
         began = time.perf_counter()
-        counted = {"images": self._tally.images, "seconds": self._tally.seconds}
+        tally = self._tally
+        counted = {"images": tally.images, "seconds": tally.seconds, "losses": tally.losses, "data": self._data}
         state, config = {"trainer": self._trainer.state(), **counted}, self._config.model_dump(mode="json")
         try:
             self._folder.checkpoints.save(self._tally.step, config, state)
@@ -156,6 +162,7 @@ class Run:
 
     def _leave(self, stop: Stop) -> Outcome:
         self._save()
+        self._processes.any(False, self._device)  # a meeting: torchrun ends all others when one has ended with 75
         why = f"told to end ({stop.signal.name})" if stop.signal else "time is nearly over"
         step = self._tally.step
         self._teller.note(
@@ -169,7 +176,7 @@ class Run:
         self._sample()
         self._trainer.finish(self._folder.weights)
         if isinstance(self._trainer, Described):
-            (self._folder.weights / "MODEL_CARD.md").write_text(self._trainer.card(self._facts()))
+            (self._folder.weights / "MODEL_CARD.md").write_text(plain(self._trainer.card(self._facts())))
         where = str(self._folder.weights)
         self._teller.note("done", f"done; the weights are in {where}", weights=where, **asdict(self._facts()))
 

@@ -67,11 +67,16 @@ class RunFolder:
         """A PNG of that step."""
         path = self.path / SAMPLES / f"{step:08}.png"
         path.parent.mkdir(exist_ok=True)
-        done, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise TrainingError(f"{path} cannot be made a PNG of {sheet.shape}.")
-        path.write_bytes(png.tobytes())
+        path.write_bytes(png_of(sheet))
         return path
+
+
+def png_of(sheet: Photo) -> bytes:
+    """A sheet as a PNG. It is written elsewhere: OpenCV says nothing of a full disk, and crashes at some names."""
+    done, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise TrainingError(f"A sheet of {sheet.shape} cannot be made a PNG.")
+    return png.tobytes()
 
 
 def _step_of(line: str) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -20,6 +20,8 @@ from backend_container.training.telling import Silent, Teller
 from backend_container.training.trainer import Trainer
 from backend_container.training.training_config import TrainingConfig
 
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""In what PyTorch says when there is none, of a GPU's and of the machine's."""
 MakeTrainer = Callable[[TrainingConfig, FaceShards, torch.device, Processes], Trainer]
 """Raises ValueError, TrainingError or ModelError where configuration and data do not fit."""
 
@@ -42,10 +44,11 @@ def train(
     processes = join(environment)
     folder, light_ones = RunFolder(out, config.keep), None if light is None else Checkpoints(light, keep=1)
     try:
-        with folder.taken() if processes.first else nullcontext():
+        with folder.taken() if processes.first else nullcontext(), _memory_told():
             device = device_of(config.device, environment)
             torch.set_num_threads(config.threads or torch.get_num_threads())
-            trainer = _trainer(make_trainer, config, data, device, processes)
+            shards = _shards(data)
+            trainer = _trainer(make_trainer, config, shards, device, processes)
             run = Run(
                 trainer,
                 config,
@@ -56,6 +59,7 @@ def train(
                 ends_at=ends_at(now, time_limit_s, environment),
                 sends="LIGAN_JOB" in environment,
                 light=light_ones,
+                data=shards.fingerprint,
             )
             found = folder.checkpoints.newest() or (light_ones.newest() if light_ones else None)
             if found is not None:
@@ -74,13 +78,32 @@ def _gone(run: Run, stop: Stop, out: Path) -> Outcome:
         ) from error
 
 
-def _trainer(
-    make_trainer: MakeTrainer, config: TrainingConfig, data: Path, device: torch.device, processes: Processes
-) -> Trainer:
+@contextmanager
+def _memory_told() -> Iterator[None]:
     try:
-        return make_trainer(config, FaceShards.open(data), device, processes)
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        reason = str(error).partition("\n")[0][:200]
+        raise TrainingError(
+            f"The memory is too small ({reason}): smaller batches or networks need less, begun under another --out.",
+            code=1,
+        ) from error
+
+
+def _shards(folder: Path) -> FaceShards:
+    try:
+        return FaceShards.open(folder)
     except DatasetError as error:
         raise TrainingError(f"{error} `ligan dataset build` makes shards of photos.") from error
+
+
+def _trainer(
+    make_trainer: MakeTrainer, config: TrainingConfig, shards: FaceShards, device: torch.device, processes: Processes
+) -> Trainer:
+    try:
+        return make_trainer(config, shards, device, processes)
     except ModelError as error:
         raise TrainingError(error.detail) from error
     except ValueError as error:

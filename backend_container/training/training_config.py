@@ -29,7 +29,7 @@ class TrainingConfig(BaseModel):
     batch: int = Field(8, ge=1, description="Images of one step, in one process")
     seed: int = Field(0, ge=0, lt=2**31, description="Of everything random: same seed, same weights on one device")
     device: str = Field("auto", description="cpu, cuda or cuda:1; auto: a GPU where there is one")
-    threads: int = Field(0, ge=0, description="CPU threads; 0: as PyTorch chooses")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: as PyTorch chooses")
     checkpoint_minutes: float = Field(10, gt=0, description="Between two checkpoints")
     keep: int = Field(2, ge=1, description="Checkpoints that are kept, the newest ones")
     sample_minutes: float = Field(10, gt=0, description="Between two sheets of samples")

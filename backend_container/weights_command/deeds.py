@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from backend_container.models.engine import ModelError
 from backend_container.weights_command.folder import (
@@ -88,4 +89,4 @@ def _text(one: WeightFolder) -> str:
 
 
 def _setting(one: WeightFolder) -> str:
-    return f'[backend]\nengine = "{one.engine}"\nweights = "{one.folder}"'
+    return f'[backend]\nengine = "{one.engine}"\nweights = "{Path(one.folder).resolve()}"'

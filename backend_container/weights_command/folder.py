@@ -15,6 +15,7 @@ from backend_container.loading import fingerprint
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import WEIGHTS
 from backend_container.models.weight_files import CONFIG, sha256
+from ligan.output import plain
 from ligan.wire.base import Message
 
 CARD = "MODEL_CARD.md"
@@ -67,7 +68,7 @@ def described(folder: Path) -> WeightFolder:
     files = [_file(folder, name, wanted) for name, wanted in sorted(config["files"].items())]
     card = _card(folder)
     return WeightFolder(
-        folder=str(folder),
+        folder=plain(str(folder)),
         use=_use(config),
         engine=_engine(config),
         resolution=_resolution(config),
@@ -86,7 +87,7 @@ def listed(folder: Path) -> WeightFolder:
         return described(folder)
     except ModelError as error:
         return WeightFolder(
-            folder=str(folder),
+            folder=plain(str(folder)),
             use="",
             engine="",
             resolution=None,

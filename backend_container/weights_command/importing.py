@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -16,6 +19,7 @@ from backend_container.models.stylegan2.generator import Generator
 from backend_container.models.stylegan2.published.reading import read_published
 from backend_container.training.generator.result import repeated
 from backend_container.weights_command.folder import CARD
+from ligan.output import plain
 
 FITTED = 10_000
 """w that the subspace is fitted to (thesis, section 3.4.5)."""
@@ -24,9 +28,11 @@ FITTED = 10_000
 def import_published(file: Path, folder: Path, truncation: float = 0.7, *, half: bool = False) -> None:
     """Write weights for the engine `stylegan2`, whose encoder is still to be trained.
 
-    Raises ModelError as `read_published`, and `weights-mismatch` when `folder` holds something already or the numbers
-    do not fit into 16 bits.
+    Raises ModelError as `read_published`, and `weights-mismatch` when `file` is a folder or a device, `folder` holds
+    something already, or the numbers do not fit into 16 bits.
     """
+    if file.exists() and not file.is_file():
+        raise ModelError("weights-mismatch", f"{file} is no file. Name a .pkl or a .pt.")
     if folder.exists() and not folder.is_dir():
         raise ModelError("weights-mismatch", f"{folder} is no folder. Name another one with --out.")
     if folder.exists() and any(folder.iterdir()):
@@ -34,12 +40,27 @@ def import_published(file: Path, folder: Path, truncation: float = 0.7, *, half:
     config, generator = read_published(file)
     weights = _weights(config, generator, truncation)
     try:
-        files.save(folder, weights, half=half)
-        (folder / CARD).write_text(_card(file, config, truncation))
+        with _whole_or_not_there(folder) as part:
+            files.save(part, weights, half=half)
+            (part / CARD).write_text(plain(_card(file, config, truncation)))
     except ValueError as error:
         raise ModelError("weights-mismatch", f"{file.name} cannot be stored: {error}. Leave --half out.") from error
     except OSError as error:
         raise ModelError("weights-missing", f"{folder} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def _whole_or_not_there(folder: Path) -> Iterator[Path]:
+    """A place beside `folder` whose files become its own at the end: nothing broken off is in the way later."""
+    part = folder.resolve().with_name(f".{folder.resolve().name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        yield part
+        folder.mkdir(exist_ok=True)
+        for path in sorted(part.iterdir(), key=lambda path: path.name == files.CONFIG):  # which makes it one of weights
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _weights(config: NetworkConfig, generator: Generator, truncation: float) -> files.Weights:

@@ -25,6 +25,13 @@ def test_an_answer_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("an answer\n", "")
 
 
+@pytest.mark.parametrize("way", ["say", "mention"])
+def test_a_file_name_that_is_no_text_is_said_all_the_same(way: str) -> None:
+    code = f"from ligan.output import {way}; {way}('\\udcff.png')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert said.stdout == b"\\udcff.png\n"
+
+
 @pytest.mark.parametrize("way", ["say('x' * 10_000_000)", "pour(b'x' * 10_000_000)"])
 def test_a_reader_that_has_had_enough_is_no_error(way: str) -> None:
     argv = [sys.executable, "-c", _TWICE.format(way)]
@@ -41,3 +48,11 @@ def test_what_is_only_mentioned_may_be_lost() -> None:
     code = "from ligan.output import mention; mention('x'); mention('y')"
     with Path("/dev/full").open("w") as full:
         subprocess.run([sys.executable, "-c", code], stdout=full, check=True)
+
+
+@pytest.mark.parametrize("way", ["say('x')", "pour(b'x')"])
+def test_a_full_disk_is_told_in_a_sentence(way: str) -> None:
+    code = f"from ligan.output import pour, say; {way}"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "ligan: standard output cannot be written: No space left on device\n")

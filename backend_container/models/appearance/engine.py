@@ -167,7 +167,9 @@ def _within_reach(latent: NDArray[np.float32], components: int) -> NDArray[np.fl
 
 def _device(name: str) -> torch.device:
     try:
-        return torch.zeros(0, device=name).device
+        found = torch.zeros(1, device=name)
+        found.item()  # `meta` holds no numbers
+        return found.device
     except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
         reason = str(error).splitlines()[0]
         raise ModelError("device-missing", f"torch cannot use the device {name!r} ({reason}); use cpu.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,7 +40,7 @@ class Config(Manifest):
     foresight: int = Field(0, ge=0)
     """How many numbers of identity are foreseen; 0: none."""
     noise: float = Field(gt=0, allow_inf_nan=False)
-    finisher_widths: tuple[int, ...] = Field(min_length=2)
+    finisher_widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(min_length=2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from backend_container.models.attributes.efficientnet import SCALES, EfficientNet, features_of
 from backend_container.models.attributes.identity_maps import IdentityMaps
 from backend_container.models.engine import ModelError
 from backend_container.models.features.lite0 import DEVIATION, MEAN, Lite0
+from backend_container.models.features.state_file import mismatch, read_state
 
 LITE0, IDENTITY = "lite0", "identity"
 PUBLISHED = (LITE0, IDENTITY, f"{IDENTITY}+{LITE0}")
@@ -80,19 +79,9 @@ def load_backbone(name: str, weights: Path | None) -> Backbone:
     if weights is None:
         detail = f"{name} needs weights: set backbone_weights to a .pth or .safetensors file of torchvision's layout."
         raise ModelError("weights-missing", detail)
+    kind = f"state dictionary of torchvision's {name}"
     try:
-        backbone.stored.load_state_dict(features_of(_read(weights)))
-    except FileNotFoundError:
-        raise ModelError("weights-missing", f"{weights} is not there; set backbone_weights to the file.") from None
-    except (RuntimeError, SafetensorError, ValueError, AttributeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        detail = f"{weights} does not hold torchvision's {name}: {reason}. Give its own state dictionary."
-        raise ModelError("weights-mismatch", detail) from error
+        backbone.stored.load_state_dict(features_of(read_state(weights, kind)))
+    except RuntimeError as error:
+        raise mismatch(weights, kind, "its tensors are others") from error
     return backbone
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return dict(load_file(path))
-    stored: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return stored

@@ -18,6 +18,8 @@ REMAINING = (
 )
 FAIRFACE_RACES = (*("white", "black", "indian", "east_asian", "southeast_asian", "middle_eastern", "latino_hispanic"),)
 UTKFACE_RACES = ("white", "black", "asian", "indian", "other")
+WIDEST = 8192
+"""Of dense layers; four times the thesis's. What is beyond is a mistake, or there to fill the memory."""
 
 
 class Head(BaseModel):

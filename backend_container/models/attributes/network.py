@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from backend_container.models.attributes.layout import Head
+from backend_container.models.attributes.layout import WIDEST, Head
 
 POOLINGS = {"max": 1, "max+mean": 2}
 """Pooled numbers for each map."""
@@ -29,9 +29,9 @@ class NetworkConfig(BaseModel):
     """Height and width of the images, in pixels."""
     pooling: Literal["max", "max+mean"] = "max+mean"
     """Global; the thesis has the maximum. With the mean beside it lite0's 1280 maps give the 2560 numbers of B7."""
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = ()
     """Widths of the dense layers; (2048, 2048) in the thesis's FairFace model."""
-    rank: int | None = Field(None, ge=1)
+    rank: int | None = Field(None, ge=1, le=WIDEST)
     """Each dense layer as a product of two narrow ones, so many numbers wide; None: whole."""
     standardise: bool = False
     """Pooled numbers less their mean, by their deviation, over faces of the training."""

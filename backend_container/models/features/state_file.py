@@ -24,7 +24,7 @@ def load_state(network: nn.Module, path: Path, kind: str, unused: Mapping[str, t
     Raises ModelError: `weights-missing` when the file cannot be opened; `weights-mismatch` when it is of another kind
     or its tensors are not exactly those, by name and shape; `weights-damaged` when a number is not finite.
     """
-    state = {name: tensor for name, tensor in _read(path, kind).items() if not name.endswith(_COUNTER)}
+    state = {name: tensor for name, tensor in read_state(path, kind).items() if not name.endswith(_COUNTER)}
     own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if not name.endswith(_COUNTER)}
     _check_shapes(state, own | dict(unused or {}), path, kind)
     if unfit := [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]:
@@ -38,19 +38,20 @@ def _check_shapes(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int,
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         first = f"{wrong[0]}: {found.get(wrong[0], 'absent')} in place of {expected.get(wrong[0], 'none')}"
-        raise _mismatch(path, kind, f"{len(wrong)} tensors differ, the first {first}")
+        raise mismatch(path, kind, f"{len(wrong)} tensors differ, the first {first}")
 
 
-def _read(path: Path, kind: str) -> dict[str, Tensor]:
+def read_state(path: Path, kind: str) -> dict[str, Tensor]:
+    """The tensors of a file by name. Raises ModelError: `weights-missing`, or `weights-mismatch` as `mismatch`."""
     try:
         stored = _parsed(path)
     except OSError as error:
         detail = f"The {kind} cannot be read from {path}: {error.strerror or error}. Name the file with its whole path."
         raise ModelError("weights-missing", detail) from error
     except (SafetensorError, *UNREADABLE) as error:
-        raise _mismatch(path, kind, f"it does not read as tensors alone: {refusal(error)}") from error
+        raise mismatch(path, kind, f"it does not read as tensors alone: {refusal(error)}") from error
     if not isinstance(stored, dict) or not all(_fits(tensor) for tensor in stored.values()):
-        raise _mismatch(path, kind, "it holds something else than named tensors")
+        raise mismatch(path, kind, "it holds something else than named tensors")
     return {str(name): tensor for name, tensor in stored.items()}
 
 
@@ -66,5 +67,6 @@ def _fits(tensor: object) -> bool:
     return isinstance(tensor, Tensor) and tensor.layout is torch.strided and not tensor.is_quantized
 
 
-def _mismatch(path: Path, kind: str, reason: str) -> ModelError:
+def mismatch(path: Path, kind: str, reason: str) -> ModelError:
+    """What is said of a file that is not the one that was wanted."""
     return ModelError("weights-mismatch", f"{path.name} is not the {kind} ({reason}). Name that file.")

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=4096)]
+"""Eight times the paper's widths: what is beyond is a mistake, or there to fill the memory."""
 
 RESOLUTIONS = (64, 128, 256)
 
@@ -20,11 +21,11 @@ class NetworkConfig(BaseModel):
     """Height and width of an image in pixels: 64, 128 or 256."""
     latent: Count = 512
     """Length of z and of w."""
-    channel_base: Count = 16384
+    channel_base: Annotated[int, Field(ge=1, le=2**20)] = 16384
     """Feature maps at a resolution times the resolution: 32768 is the paper's configuration F, 16384 half of it."""
     channel_max: Count = 512
     """Feature maps at most."""
-    mapping_layers: Count = 8
+    mapping_layers: Annotated[int, Field(ge=1, le=64)] = 8
 
     @model_validator(mode="after")
     def _buildable(self) -> Self:

@@ -152,7 +152,7 @@ def square(photo: Photo, face: FaceBox, size: int) -> Photo:
 
 def _usable(device: str) -> torch.device:
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # `meta` holds no numbers
     except (RuntimeError, AssertionError) as error:  # AssertionError: a torch built without CUDA
         reason = str(error).splitlines()[0]
         raise ModelError("device-missing", f"torch cannot use the device {device!r} ({reason}); use cpu.") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from backend_container.models.attributes.layout import HEADS, Head
+from backend_container.models.attributes.layout import HEADS, WIDEST, Head
 from backend_container.training.training_config import TrainingConfig
 
 
@@ -27,10 +27,12 @@ class Config(TrainingConfig):
     backbone_weights: str = Field("", description="File of the backbone's ImageNet weights in torchvision's layout")
     side: int = Field(128, ge=32, le=512, multiple_of=32, description="Pixels a side of the images that it sees")
     pooling: Literal["max", "max+mean"] = Field("max+mean", description="Of the backbone's maps; thesis: max")
-    hidden: list[int] = Field(
+    hidden: list[Annotated[int, Field(ge=1, le=WIDEST)]] = Field(
         default=[], description="Widths of dense layers; thesis: [] for CelebA, [2048, 2048] else"
     )
-    rank: int = Field(0, ge=0, description="Dense layers as products of two, so many numbers wide between; 0: whole")
+    rank: int = Field(
+        0, ge=0, le=WIDEST, description="Dense layers as products of two, so many numbers wide between; 0: whole"
+    )
     standardise: bool = Field(False, description="Features less their mean, by their deviation; for two backbones")
     balanced: bool = Field(
         False, description="Classes that one of is true count alike, however rare, in training and calibration"

@@ -80,8 +80,8 @@ def write(folder: Path, weights: AttributeWeights, rows: Sequence[Mapping[str, A
     (folder / METRICS).write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def card(config: Config, shards: FaceShards, rows: Sequence[Mapping[str, Any]], facts: Facts) -> str:
-    """A model card (Mitchell et al., FAT* 2019)."""
+def card(config: Config, shards: FaceShards, labelled: int, rows: Sequence[Mapping[str, Any]], facts: Facts) -> str:
+    """A model card (Mitchell et al., FAT* 2019); `labelled` faces of the set have all the labels."""
     everybody = [row for row in rows if row["group"] == ALL]
     return f"""# Attributes: {config.labels}
 
@@ -89,7 +89,8 @@ What faces look like, by the labels of {config.labels}, on the backbone {config.
 attributes`.
 
 - **Use**: to describe sets of faces and to point at fillers that do not fit. Not to decide anything about a person.
-- **Data**: {len(shards)} faces of the set {shards.folder.name}; its terms hold for these weights too.
+- **Data**: {labelled} of the {len(shards)} faces of the set {shards.folder.name}; the others lack labels.
+- **Terms**: those of the set {shards.folder.name}.
 - **Training**: {facts.steps} steps of {config.batch} faces, {duration(facts.seconds)} on {facts.device}.
 - **Figures**: on {everybody[0]["faces"] if everybody else 0} faces that training and calibration left out. They are
   not other people with certainty: the set does not say who is who.

@@ -12,11 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backend_container.datasets.labels import PARTITION, PARTS
 from backend_container.models.attributes.ages import AGE, age_group
 from backend_container.models.attributes.layout import Head
 from backend_container.models.attributes.races import RACE, race_class, race_word
 
 SHARES = 1 << 16
+Parts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Faces for training, calibration and test."""
+_PARTS = {word: part for part, name in enumerate(PARTS) for word in (name, str(part))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,18 @@ def read_targets(heads: Sequence[Head], labels: Sequence[Mapping[str, Any]]) -> 
     return Targets(wanted, np.array([number for number, _ in found], np.int64))
 
 
-def held_out(names: Sequence[str], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def own_parts(labels: Sequence[Mapping[str, Any]]) -> Parts | None:
+    """Faces for training, calibration and test, as the set itself shares them out (CelebA's train, valid and test).
+
+    None where it does not say it of every face, or leaves a part empty.
+    """
+    found = np.array([_PARTS.get(str(label.get(PARTITION)), -1) for label in labels])
+    train, calibrate, test = (np.flatnonzero(found == part).astype(np.int64) for part in range(len(PARTS)))
+    whole = found.min() >= 0 and len(train) and len(calibrate) and len(test)
+    return (train, calibrate, test) if whole else None
+
+
+def held_out(names: Sequence[str], share: float) -> Parts:
     """Faces for training, calibration and test, by their names: the same whatever order they are in."""
     places = np.array([zlib.crc32(name.encode()) % SHARES for name in names]) / SHARES
     parts = (places >= share, places < share / 2, (places >= share / 2) & (places < share))

@@ -20,7 +20,7 @@ from backend_container.training.attributes import colour, result
 from backend_container.training.attributes.config import Config
 from backend_container.training.attributes.features import PooledFeatures
 from backend_container.training.attributes.losses import class_weights, first_bias, loss
-from backend_container.training.attributes.targets import held_out, read_targets
+from backend_container.training.attributes.targets import held_out, own_parts, read_targets
 from backend_container.training.error import TrainingError
 from backend_container.training.processes import Processes
 from backend_container.training.state_tree import State
@@ -37,13 +37,15 @@ class AttributeTrainer:
         """Raises ModelError as `load_backbone`, ValueError when the shards lack the labels, or hold too few faces."""
         self._config, self._shards, self._device = config, shards, device
         self._network = network_config(config)
+        self._frozen_steps = round(config.frozen * config.steps)
         torch.manual_seed(config.seed)
         weights = Path(config.backbone_weights) if config.backbone_weights else None
         self._backbone = load_backbone(config.backbone, weights).eval().to(device)
         self._heads = new_heads(self._network, self._backbone).to(device)
         self._targets = read_targets(self._network.heads, shards.labels)
         names = [shards.names[face] for face in self._targets.faces]
-        self._parts = held_out(names, config.held_out)
+        labels = [shards.labels[face] for face in self._targets.faces]
+        self._parts = own_parts(labels) or held_out(names, config.held_out)
         if not all(map(len, self._parts)):
             raise ValueError(f"{len(names)} labelled faces are too few for training, calibration and test")
         trained = self._targets.rows(self._parts[0])
@@ -72,10 +74,6 @@ class AttributeTrainer:
     @property
     def _seen(self) -> int:
         return self._step * self._config.batch
-
-    @property
-    def _frozen_steps(self) -> int:
-        return round(self._config.frozen * self._config.steps)
 
     def _begin(self) -> None:
         wanted = self._targets.rows(self._parts[0])
@@ -136,6 +134,7 @@ class AttributeTrainer:
             "heads": self._heads.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "backbone": self._backbone.state_dict() if self._learnt else {},
+            "frozen_steps": self._frozen_steps,
         }
 
     def load(self, state: State) -> None:
@@ -146,6 +145,8 @@ class AttributeTrainer:
         self._heads.load_state_dict(state["heads"])
         if state["backbone"]:
             self._backbone.load_state_dict(state["backbone"])
+            # With more steps the frozen share is longer: what has learnt stays so. Older checkpoints do not say it
+            self._frozen_steps = int(state.get("frozen_steps", self._frozen_steps))
         self._optimiser = self._new_optimiser() if self._learnt else self._optimiser
         self._optimiser.load_state_dict(state["optimiser"])
 
@@ -159,7 +160,7 @@ class AttributeTrainer:
         result.write(folder, calibrated, rows)
 
     def card(self, facts: Facts) -> str:
-        return result.card(self._config, self._shards, self._judged()[1], facts)
+        return result.card(self._config, self._shards, len(self._targets.faces), self._judged()[1], facts)
 
     def _judged(self) -> tuple[AttributeWeights, list[dict[str, Any]]]:
         """Calibrated weights and their figures on the test faces."""

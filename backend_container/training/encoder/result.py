@@ -97,9 +97,10 @@ def card(config: Config, shards: FaceShards, facts: Facts) -> str:
 
 Photos to w+, with the backbone {config.backbone}; for the engine `stylegan2`. Made by `ligan train encoder`.
 
-- **Generator**: {config.weights}; its own card and terms hold here too.
+- **Generator**: {config.weights}; see its own card.
 - **Data**: {len(shards)} faces of the set {shards.folder.name}, {config.photos} of each {config.batch} images;
-  the others were generated. The set's terms hold for these weights too.
+  the others were generated.
+- **Terms**: those of the generator, and those of the set {shards.folder.name}.
 - **Training**: {facts.steps} steps, {facts.images} images, {duration(facts.seconds)} on {facts.processes} ×
   {facts.device}.
 - **At the end**: {losses}.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from backend_container.models.stylegan2.encoder import Encoder
 from backend_container.models.stylegan2.generator import Generator
 from backend_container.training import draws
 from backend_container.training.generator.config import Config
+from backend_container.training.run_folder import png_of
 from backend_container.training.telling import duration
 from backend_container.training.trainer import Facts
 
@@ -43,6 +43,7 @@ def sheet(generator: Generator, config: Config) -> Photo:
 def write(folder: Path, generator: Generator, config: Config) -> None:
     """The weights, whose encoder is still to be trained, and `samples.png`."""
     encoder = EncoderConfig()
+    torch.manual_seed(draws.seed_of(config.seed, "encoder", 0))  # whatever was drawn before: a resumed run draws less
     built = Encoder(config.network, encoder).requires_grad_(False)
     built.average.copy_(generator.mapping.average)
     with_encoder = weights.Weights(
@@ -55,7 +56,7 @@ def write(folder: Path, generator: Generator, config: Config) -> None:
         encoder_trained=False,
     )
     weights.save(folder, with_encoder, half=config.half)
-    cv2.imwrite(str(folder / "samples.png"), cv2.cvtColor(sheet(generator, config), cv2.COLOR_RGB2BGR))
+    (folder / "samples.png").write_bytes(png_of(sheet(generator, config)))
 
 
 def subspace(generator: Generator, config: Config) -> LatentPCA:
@@ -97,7 +98,8 @@ def card(config: Config, shards: FaceShards, facts: Facts) -> str:
 {network.channel_base} / resolution, at most {network.channel_max}, {network.mapping_layers} mapping layers; for the
 engine `stylegan2`. Made by `ligan train generator`.
 
-- **Data**: {len(shards)} faces of the set {shards.folder.name}. Its terms hold for these weights too.
+- **Data**: {len(shards)} faces of the set {shards.folder.name}.
+- **Terms**: those of the set {shards.folder.name}.
 - **Training**: {facts.steps} steps, {facts.images} images, {duration(facts.seconds)} on {facts.processes} ×
   {facts.device}; {config.augment} augmentation.
 - **At the end**: {losses}.

@@ -144,7 +144,7 @@ class GeneratorTrainer:
     # A run ----------------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """Networks, optimisers, p, the mean path length, the step."""
+        """Networks, optimisers, p, the mean path length, the step, and losses, some of which are not told yet."""
         return {
             "step": self._step,
             "faces": len(self._shards),
@@ -153,6 +153,8 @@ class GeneratorTrainer:
             "average": self._networks.average.state_dict(),
             "augmentation": self._augmentation.state(),
             "path_mean": self._path_mean,
+            "latest": self._latest,
+            "losses": self._losses,
         }
 
     def load(self, state: State) -> None:
@@ -164,6 +166,7 @@ class GeneratorTrainer:
         self._networks.average.load_state_dict(state["average"])
         self._augmentation.load(state["augmentation"])
         self._path_mean.copy_(state["path_mean"])
+        self._latest, self._losses = state.get("latest", {}), state.get("losses", {})  # absent in older checkpoints
         self._step = int(state["step"])
 
     def samples(self) -> Photo:

@@ -93,6 +93,17 @@ def built(tmp_path, capsys):
     return tmp_path / "out", json.loads(told), words
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_folders_whose_names_are_no_text(tmp_path, capsys, words):
+    source, out = folder_of(tmp_path / "\udcff", pngs(1)), tmp_path / "\udcfe"
+    code, told, _ = ligan_dataset(capsys, "build", source, "-o", out, "--as-is", "--size", 16, "--workers", 0, *words)
+    assert code == 0
+    assert json.loads(told)["folder"].endswith("\\udcfe") if words else "\\udcfe: 1 faces" in told
+    code, told, _ = ligan_dataset(capsys, "info", out, *words)
+    assert code == 0
+    assert json.loads(told)["made_by"]["sources"] == ["\\udcff"] if words else "\n  \\udcff" in told
+
+
 def test_it_tells_what_was_built(built, capsys):
     folder, answer, words = built
     assert answer.pop("images_per_second") > 0
@@ -135,9 +146,28 @@ def test_ctrl_c_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(Dataset, "create", interrupted)
     before = signal.getsignal(signal.SIGTERM)
-    code, _, told = ligan_dataset(capsys, "build", tmp_path, "-o", tmp_path / "out", "--as-is")
+    source = folder_of(tmp_path / "s", pngs(1))
+    code, _, told = ligan_dataset(capsys, "build", source, "-o", tmp_path / "out", "--as-is")
     assert (code, told) == (130, "ligan dataset: stopped. The same command goes on from here.\n")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sources_without_an_image_make_no_data_set(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("x")
+    code, _, told = ligan_dataset(capsys, "build", tmp_path, "-o", tmp_path / "out")
+    assert (code, told.startswith(f"ligan dataset: There is no image in {tmp_path}.")) == (1, True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("labels", ["utkface", "other.csv"])
+def test_labels_of_other_images_are_told(tmp_path, capsys, monkeypatch, labels):
+    """They would be left out without a word, and missed by the training."""
+    monkeypatch.chdir(tmp_path)
+    source = folder_of(tmp_path / "s", pngs(1))
+    (tmp_path / "other.csv").write_text("file,age\nperson.png,3\n")
+    words = ("build", source, "-o", tmp_path / "out", "--as-is", "--size", 16, "--workers", 0, "--labels")
+    code, _, told = ligan_dataset(capsys, *words, labels)
+    assert (code, f"{labels} says nothing of any image: they are called 000.png" in told) == (1, True)
 
 
 def test_a_full_disk_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
@@ -145,7 +175,7 @@ def test_a_full_disk_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Dataset, "create", full)
-    code, _, told = ligan_dataset(capsys, "build", tmp_path, "-o", tmp_path / "out")
+    code, _, told = ligan_dataset(capsys, "build", folder_of(tmp_path / "s", pngs(1)), "-o", tmp_path / "out")
     assert code == 1
     assert told.startswith(f"ligan dataset: {tmp_path}/out: No space left on device. ")
     assert "the same command goes on" in told

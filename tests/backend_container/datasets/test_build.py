@@ -228,6 +228,32 @@ def test_steps_that_cannot_travel_say_so(tmp_path, source):
         Dataset.load(source).filter(lambda face: True).create(tmp_path / "out", size=SIZE, workers=1)
 
 
+SCRIPT = """
+from backend_container.datasets.dataset import Dataset
+from backend_container.datasets.mappings import fit
+Dataset.load("source.tar").apply(fit, size=16).create("out", size=16{workers})
+"""
+
+
+def ran(script, folder):
+    (folder / "script.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "script.py"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_a_script_of_three_lines_builds(tmp_path):
+    archive_of(tmp_path / "source.tar", pngs(3))
+    assert ran(SCRIPT.format(workers=""), tmp_path).returncode == 0
+    assert len(FaceShards.open(tmp_path / "out")) == 3
+
+
+def test_a_script_that_each_process_would_run_again_is_told_what_it_lacks(tmp_path):
+    archive_of(tmp_path / "source.tar", pngs(3))
+    done = ran(SCRIPT.format(workers=", workers=1"), tmp_path)
+    assert 'put it below `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+
+
 def test_a_process_that_dies_says_that_the_build_can_go_on(tmp_path, source):
     with pytest.raises(DatasetError, match="The same command goes on"):
         Dataset.load(source).apply(ends_its_process).create(tmp_path / "out", size=SIZE, workers=1)

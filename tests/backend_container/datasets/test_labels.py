@@ -35,6 +35,17 @@ def test_celebas_list_as_a_table(tmp_path):
     assert found.find("000001.jpg").labels == {"Bald": False, "Male": True}
 
 
+def test_a_list_of_one_attribute_needs_no_count(tmp_path):
+    found = table(tmp_path, "list.txt", "Male\n000001.jpg -1\n000002.jpg  1\n")
+    assert [found.find(name).labels for name in ("000001.jpg", "000002.jpg")] == [{"Male": False}, {"Male": True}]
+
+
+def test_celebas_partition_is_a_label(tmp_path):
+    found = table(tmp_path, "list_eval_partition.txt", "000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n")
+    names = ("000001.jpg", "000002.jpg", "000003.jpg")
+    assert [found.find(name).labels for name in names] == [{"partition": part} for part in ("train", "valid", "test")]
+
+
 def test_fairfaces_table(tmp_path):
     text = (
         "file,age,gender,race,service_test\ntrain/1.jpg,50-59,Male,East Asian,True\ntrain/2.jpg,3-9,Female,White,No\n"
@@ -103,6 +114,8 @@ def test_landmarks_of_other_images_are_refused(tmp_path, array):
     np.savez(points, p=array)
     with pytest.raises(DatasetError, match="does not belong to"):
         read_points(labels, points)
-    points.write_bytes(b"nothing")
-    with pytest.raises(DatasetError, match="no array"):
-        read_points(labels, points)
+    np.savez(points, p=array)
+    for damaged in (b"nothing", points.read_bytes()[:-40], points.read_bytes().replace(b"NUMPY", b"RUMPY")):
+        points.write_bytes(damaged)
+        with pytest.raises(DatasetError, match="no array"):
+            read_points(labels, points)

@@ -1,8 +1,11 @@
 """Sources: what is listed, in which order, and what of it cannot be read."""
 
+import errno
 import io
 import json
+import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +104,39 @@ def test_broken_files_are_told_with_reasons(tmp_path):
     assert f"at most {MAX_UPLOAD}" in found["large.png"]
 
 
+def test_what_a_folder_cannot_give_is_told(tmp_path):
+    """Links that lead nowhere, in the place of their names."""
+    folder_of(tmp_path / "f", {"a.png": encoded(picture())})
+    (tmp_path / "f/gone.png").symlink_to("nothing.png")
+    (tmp_path / "f/round.png").symlink_to("round.png")
+    (tmp_path / "f/notes.txt").symlink_to("nothing.txt")
+    os.mkfifo(tmp_path / "f/pipe.png")
+    assert names(tmp_path / "f") == ["a.png"]
+    assert broken(tmp_path / "f") == {
+        "gone.png": "It cannot be read: No such file or directory.",
+        "round.png": "It cannot be read: Too many levels of symbolic links.",
+    }
+
+
+def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    """As root everything can be: so the kernel's answer is played."""
+    folder_of(tmp_path / "f", {"a.png": encoded(picture()), "locked/b.png": encoded(picture())})
+    scandir = os.scandir
+
+    def guarded(path):
+        if Path(path).name == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    locked = "locked"
+    assert names(tmp_path / "f") == ["a.png"]
+    assert broken(tmp_path / "f") == {"locked": "It cannot be read: Permission denied. What is in it is lost."}
+    locked = "f"
+    with pytest.raises(DatasetError, match="f cannot be read: Permission denied"):
+        names(tmp_path / "f")
+
+
 def test_photos_are_upright_rgb(tmp_path):
     image = Image.fromarray(np.full((10, 20, 3), (200, 0, 0), np.uint8))
     turned, buffer = Image.Exif(), io.BytesIO()
@@ -120,6 +156,19 @@ def test_labels_and_landmarks_beside_a_source_are_used(tmp_path):
     assert first.labels == {"age": "50", "eyes": "blue"}
     assert second.labels == {"age": 3}
     assert (float(first.points[0, 0]), float(second.points[0, 0])) == (2.0, 1.0)
+
+
+def test_labels_name_images_below_the_folder_that_a_source_is(tmp_path):
+    """FairFace's: `train/1.jpg` and `val/1.jpg`, of which somebody builds one."""
+    png = encoded(picture())
+    for part in ("train", "val"):
+        folder_of(tmp_path / part, {"1.png": png})
+    archive_of(tmp_path / "train.tar", {"1.png": png})
+    (tmp_path / "labels.csv").write_text("file,age\ntrain/1.png,0-2\n")
+    found = [list(Dataset.load(tmp_path / name, labels=[tmp_path / "labels.csv"])) for name in ("train", "train.tar")]
+    assert [face.labels for (face,) in found] == [{"age": "0-2"}] * 2
+    (other,) = Dataset.load(tmp_path / "val", labels=[tmp_path / "labels.csv"])
+    assert other.labels == {}
 
 
 def test_a_data_set_is_a_source_too(tmp_path):

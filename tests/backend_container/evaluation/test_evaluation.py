@@ -2,12 +2,14 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from backend_container.datasets.reference import Reference
 from backend_container.datasets.sources import open_source
 from backend_container.evaluation import command
 from backend_container.evaluation.classification import class_of, confusion, figures
@@ -16,6 +18,7 @@ from backend_container.evaluation.groups import groups_of
 from backend_container.evaluation.identity import recognise, spread
 from backend_container.evaluation.judges import Judges
 from backend_container.evaluation.page import page
+from backend_container.evaluation.people import chosen
 from backend_container.evaluation.progress import Lines
 from backend_container.evaluation.reconstruction import signal_to_noise, squared_errors
 from backend_container.evaluation.report import Report, Setting
@@ -214,6 +217,10 @@ def test_precision_and_recall_of_a_class_are_columns_and_rows():
         (Attribute("Smiling"), {}, None),
         (AGE, {"age": "34"}, 4),
         (AGE, {"age": "?"}, None),
+        (AGE, {"age": "0-2"}, 0),
+        (AGE, {"age": "20-29"}, 3),
+        (AGE, {"age": "more than 70"}, 8),
+        (AGE, {"age": "70+"}, 8),
     ],
 )
 def test_labels_are_read_as_sets_write_them(attribute, labels, number):
@@ -223,6 +230,18 @@ def test_labels_are_read_as_sets_write_them(attribute, labels, number):
 def test_groups_share_people():
     found = groups_of([{"eth": "east_asian", "age": 20}, {"race": "East Asian", "gender": "female"}, {"age": None}])
     assert found == {("age", "18 to 29"): [0], ("ethnicity", "east asian"): [0, 1], ("gender", "female"): [1]}
+
+
+def test_celebas_attribute_tells_the_gender():
+    found = groups_of([{"Male": True, "Bald": False}, {"Male": False}, {"Bald": True}])
+    assert found == {("gender", "female"): [1], ("gender", "male"): [0]}
+
+
+def test_people_of_a_group_of_younger_ones_are_left_aside():
+    """FairFace's labels."""
+    ages = ("0-2", "3-9", "10-19", "20-29", "more than 70", "5", 30, "unknown")
+    photos = [Reference(str(age), Path("x"), labels={"age": age}) for age in ages]
+    assert [photo.name for photo in chosen(photos, 9, 0, 18)] == ["20-29", "more than 70", "30", "unknown"]
 
 
 def test_sheets_hold_every_photo():

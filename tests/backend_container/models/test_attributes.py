@@ -1,3 +1,4 @@
+import json
 import xml.etree.ElementTree as ET
 
 import cv2
@@ -167,6 +168,18 @@ def test_weights_come_back_as_they_were_saved(trained, tmp_path):
     assert after.predict(photos[:0])["race"].shape == (0, 2)
 
 
+@pytest.mark.parametrize("sizes", [{"hidden": [-1]}, {"hidden": [10**9]}, {"rank": 10**9}])
+def test_sizes_that_cannot_be_built_are_refused(trained, tmp_path, sizes):
+    """Before there is any memory taken for them."""
+    files.save(tmp_path, trained)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["network"] |= sizes
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="than or equal to") as caught:
+        files.load(tmp_path)
+    assert caught.value.slug == "weights-mismatch"
+
+
 def test_damaged_and_foreign_weights_are_refused(trained, tmp_path):
     with pytest.raises(ModelError, match="ligan train attributes"):
         files.load(tmp_path)
@@ -189,10 +202,20 @@ def test_a_users_backbone_is_read_and_a_foreign_one_refused(tmp_path):
     torch.save({**theirs.stored.state_dict(), "classifier.1.weight": torch.zeros(1000, 1280)}, file)
     found = load_backbone("efficientnet_b0", file).stored.state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in theirs.stored.state_dict().items())
-    with pytest.raises(ModelError, match="does not hold torchvision's efficientnet_b1"):
+    with pytest.raises(ModelError, match=r"b0\.pth is not the state dictionary of torchvision's efficientnet_b1"):
         load_backbone("efficientnet_b1", file)
-    with pytest.raises(ModelError, match="is not there"):
+    with pytest.raises(ModelError, match=r"cannot be read from .*none\.pth: No such file"):
         load_backbone("efficientnet_b1", tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("name", ["b0.pth", "b0.safetensors"])
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff\xe0 a photo", b"PK\x03\x04 cut"])
+def test_a_file_of_a_backbone_that_is_none_is_refused(tmp_path, name, data):
+    """In our words: torch's advise to execute what the file holds."""
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ModelError, match=f"{name} is not the state dictionary .*as tensors alone") as caught:
+        load_backbone("efficientnet_b0", tmp_path / name)
+    assert "weights_only" not in caught.value.detail
 
 
 @pytest.fixture(scope="module")

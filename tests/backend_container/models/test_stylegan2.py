@@ -43,6 +43,9 @@ def parameters(module):
         ({"resolution": 512}, "must be one of"),
         ({"channel_base": 100}, "leaves no feature map"),
         ({"latent": 0}, "greater than or equal to 1"),
+        ({"latent": 100_000_000}, "less than or equal to 4096"),
+        ({"mapping_layers": 100_000_000}, "less than or equal to 64"),
+        ({"channel_base": 10**12, "channel_max": 10**6}, "less than or equal to"),
         ({"depth": 3}, "Extra inputs"),
     ],
 )

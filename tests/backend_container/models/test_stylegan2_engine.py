@@ -110,7 +110,8 @@ def test_a_box_that_is_not_inside_the_photo_is_refused(stylegan2_weights, box):
     assert caught.value.slug == "face-not-readable"
 
 
-def test_an_unusable_device_is_named(stylegan2_weights):
-    with pytest.raises(ModelError, match="'cuda:99'") as caught:
-        StyleGAN2Engine(stylegan2_weights, "cuda:99")
+@pytest.mark.parametrize("device", ["cuda:99", "meta"])
+def test_an_unusable_device_is_named(stylegan2_weights, device):
+    with pytest.raises(ModelError, match=f"'{device}'") as caught:
+        StyleGAN2Engine(stylegan2_weights, device)
     assert caught.value.slug == "device-missing"

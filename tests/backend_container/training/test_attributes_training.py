@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -14,7 +15,7 @@ from backend_container.training.attributes.colour import jitter
 from backend_container.training.attributes.config import Config
 from backend_container.training.attributes.features import CHUNK, PooledFeatures
 from backend_container.training.attributes.losses import class_weights, first_bias, focal, loss
-from backend_container.training.attributes.targets import held_out, read_targets
+from backend_container.training.attributes.targets import held_out, own_parts, read_targets
 from backend_container.training.attributes.trainer import make_trainer
 from backend_container.training.error import TrainingError
 from backend_container.training.processes import Processes
@@ -84,6 +85,15 @@ def test_faces_are_held_out_by_their_names_alone():
     assert [len(part) / 2000 for part in parts] == pytest.approx([0.8, 0.1, 0.1], abs=0.03)
     again = held_out(names[::-1], 0.2)
     assert {names[::-1][face] for face in again[2]} == {names[face] for face in parts[2]}
+
+
+@pytest.mark.parametrize("words", [("train", "valid", "test"), ("0", "1", "2")])
+def test_a_sets_own_parts_are_taken(words):
+    """CelebA's list and its table write them so."""
+    parts = own_parts([{"partition": words[part]} for part in (0, 2, 1, 0)])
+    assert [part.tolist() for part in parts] == [[0, 3], [2], [1]]
+    assert own_parts([{"partition": words[part]} for part in (0, 1, 0)]) is None
+    assert own_parts([*({"partition": word} for word in words), {}]) is None
 
 
 def test_features_are_computed_once_and_in_the_same_company():
@@ -174,6 +184,7 @@ def test_heads_learn_and_what_they_learnt_is_written(shards, tmp_path):
     assert {row["group"] for row in rows} == {"all", "gender male"}
     card = made.card(Facts(30, 240, 1.5, "cpu", 1, {}))
     assert "# Attributes: utkface" in card
+    assert "200 of the 200 faces of the set" in card
     assert not (tmp_path / "backbone.safetensors").exists()
 
 
@@ -223,6 +234,26 @@ def test_a_resumed_training_ends_at_the_same_bits(shards):
     assert one["backbone"]
     for part in ("heads", "backbone"):
         assert all(torch.equal(one[part][name], other[part][name]) for name in one[part])
+
+
+def test_a_backbone_that_learnt_goes_on_learning_through_more_steps(shards):
+    """Of more steps a frozen share is more: but what has begun to learn does not freeze again."""
+    first, second = trainer(shards, steps=4, frozen=0.5), trainer(shards, steps=40, frozen=0.5)
+    for _ in range(3):
+        first.step()
+    second.load(first.state())
+    before = copy.deepcopy(second.state()["backbone"])
+    second.step()
+    after = second.state()["backbone"]
+    assert any(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
+    third = trainer(shards, steps=80, frozen=0.5)
+    third.load(second.state())
+    assert third.state()["backbone"]
+
+
+def test_widths_of_layers_are_above_nothing():
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        Config(labels="utkface", hidden=[0])
 
 
 def test_a_backbone_that_learnt_is_written_too(shards, tmp_path):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-import socket
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed import TCPStore
 
 from backend_container.datasets.shards import FaceShards
 from backend_container.models.loader import load_engine
@@ -75,6 +76,29 @@ def test_a_loaded_state_goes_on_to_the_bit(shards, settings):
     assert not same(whole.state(), part.state())
 
 
+def test_killed_while_it_ends_it_leaves_the_same_files(shards, tmp_path):
+    """What is loaded then takes no step more."""
+    whole, resumed = trainer(shards), trainer(shards)
+    whole.step()
+    whole.finish(tmp_path / "whole")
+    resumed.load(whole.state())
+    resumed.finish(tmp_path / "resumed")
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "resumed" / path.name).read_bytes(), path.name
+
+
+def test_a_loaded_state_tells_what_was_lost_before(shards):
+    """Penalties are not computed at each step, and not told at each."""
+    lazy = {"path_every": 8, "r1_every": 8, "augment_every": 8, "log_every": 9}
+    whole, resumed = trainer(shards, **lazy), trainer(shards, **lazy)
+    for _ in range(8):
+        whole.step()
+    resumed.load(deepcopy(whole.state()))
+    told = resumed.step()
+    assert told == whole.step()
+    assert told.keys() == {"generator", "path", "discriminator", "r1", "r_t", "p"}
+
+
 def test_killed_at_any_moment_it_writes_the_same_weights(shards, tmp_path):
     config = Config(**{**TINY, "steps": 6, "checkpoint_minutes": 1e-9})
     assert train(make_trainer, config, shards, tmp_path / "whole") == Outcome.DONE
@@ -88,7 +112,7 @@ def test_killed_at_any_moment_it_writes_the_same_weights(shards, tmp_path):
     last = start(make_trainer, config, shards, out)
     last.join(_PATIENCE)
     assert last.exitcode == Outcome.DONE
-    for name in ("generator.safetensors", "pca.safetensors"):
+    for name in ("generator.safetensors", "encoder.safetensors", "pca.safetensors", "config.json"):
         assert (out / "weights" / name).read_bytes() == (tmp_path / "whole" / "weights" / name).read_bytes()
     assert stored(out).step == 6
 
@@ -128,9 +152,8 @@ def test_a_judge_learns_to_tell(shards):
 
 
 def _run_process(rank: int, port: int, shards: Path, batch: int, out: Path) -> None:
-    os.environ.update(
-        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank)
-    )
+    ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "TORCHELASTIC_RESTART_COUNT": "0"}
+    os.environ.update(ranks, MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE="True")
     torch.set_num_threads(1)
     config = Config(**{**TINY, "batch": batch, "noise": "constant", "steps": 3, "precision": "fp32"})
     code = train(make_trainer, config, shards, out, **os.environ)
@@ -138,10 +161,9 @@ def _run_process(rank: int, port: int, shards: Path, batch: int, out: Path) -> N
 
 
 def test_two_processes_do_what_one_does_with_twice_the_batch(shards, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    store = TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False)  # as torchrun: no port is given up
     children = [
-        forked.Process(target=_run_process, args=(rank, port, shards, 4, tmp_path / "two")) for rank in range(2)
+        forked.Process(target=_run_process, args=(rank, store.port, shards, 4, tmp_path / "two")) for rank in range(2)
     ]
     for child in children:
         child.start()
@@ -168,6 +190,11 @@ def test_the_engine_loads_what_it_leaves(shards, tmp_path):
     assert photos.shape == (2, 64, 64, 3)
     assert (tmp_path / "samples.png").stat().st_size > 1000
     assert tried.samples().shape == (4 * 64, 8 * 64, 3)
+
+
+def test_it_leaves_a_sheet_in_a_folder_whose_name_is_no_text(shards, tmp_path):
+    trainer(shards).finish(tmp_path / "\udcff")
+    assert (tmp_path / "\udcff" / "samples.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_subspace_of_repeated_w_is_that_of_w_plus():

@@ -60,14 +60,22 @@ def test_faces_that_cannot_be_encoded_are_left_out(monkeypatch):
         suspects_of(FakeEngine(), look, faces(2))
 
 
-def test_the_command_writes_the_table_beside_the_weights(tmp_path, monkeypatch):
+@pytest.fixture
+def fakes(monkeypatch):
+    for name, fake in {
+        "load_engine": lambda *_: FakeEngine(),
+        "load_identity": Colour,
+        "load_screen": lambda: SimpleNamespace(look=look),
+    }.items():
+        monkeypatch.setattr(page_calibration, name, fake)
+
+
+@pytest.mark.usefixtures("fakes")
+def test_the_command_writes_the_table_beside_the_weights(tmp_path):
     writer = ShardWriter(tmp_path / "shards", 32)
     for number, face in enumerate(faces(4)):
         writer.add(f"{number}.png", face, {})
     writer.finish()
-    monkeypatch.setattr(page_calibration, "load_engine", lambda *_: FakeEngine())
-    monkeypatch.setattr(page_calibration, "load_identity", Colour)
-    monkeypatch.setattr(page_calibration, "load_screen", lambda: SimpleNamespace(look=look))
     main(["--weights", str(tmp_path), "--photos", str(tmp_path / "shards"), "--suspects", "3"])
     table = json.loads((tmp_path / FILE).read_text())
     assert table["suspects"] == 3
@@ -140,3 +148,14 @@ def test_damaged_notes_are_begun_anew(tmp_path):
 def test_what_is_no_data_set_is_told_in_a_sentence(tmp_path):
     with pytest.raises(SystemExit, match="holds no finished data set"):
         main(["--photos", str(tmp_path)])
+
+
+@pytest.mark.usefixtures("fakes")
+def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path):
+    words = ["--weights", str(tmp_path), "--photos", str(tmp_path / "shards")]
+    ShardWriter(tmp_path / "shards", 32).finish()
+    with pytest.raises(SystemExit, match="can encode none of the 0 photos"):
+        main(words)
+    (tmp_path / NOTES).mkdir()  # in the place of a folder that is not ours to write
+    with pytest.raises(SystemExit, match=r"pages\.part: Is a directory"):
+        main(words)

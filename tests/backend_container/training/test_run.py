@@ -12,8 +12,10 @@ import time
 import pytest
 import torch
 
+from backend_container.training import session
 from backend_container.training.checkpoints import Checkpoints
 from backend_container.training.error import TrainingError
+from backend_container.training.processes import Processes
 from backend_container.training.run import Outcome
 from backend_container.training.state_tree import StateError, flatten
 from tests.backend_container.builders import wait_until
@@ -41,7 +43,7 @@ def newest_step(out):
 
 
 def test_a_run_that_is_killed_at_any_moment_gets_to_the_same_weights(shards, tmp_path):
-    config = ToyConfig(steps=60, **QUICK)
+    config = ToyConfig(steps=240, **QUICK)  # so many that a quick machine, too, does not end within a few looks
     assert train(make_toy, config, shards, tmp_path / "whole") == Outcome.DONE
     dice, out, kills = random.Random(3), tmp_path / "killed", 0
     while True:
@@ -56,7 +58,7 @@ def test_a_run_that_is_killed_at_any_moment_gets_to_the_same_weights(shards, tmp
         kills += 1
     assert kills >= 3
     assert weights(out) == weights(tmp_path / "whole")
-    assert steps_told(out) == list(range(1, 61))
+    assert steps_told(out) == list(range(1, 241))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,21 @@ def test_it_ends_before_its_time_limit(shards, tmp_path):
     assert newest_step(tmp_path) > first
 
 
+def test_no_process_ends_before_the_first_has_saved(shards, tmp_path, monkeypatch):
+    """torchrun ends all that are left when one ends with another code than 0."""
+
+    class Met(Processes):
+        def any(self, flag, device):
+            meetings.append(newest_step(tmp_path))
+            return flag
+
+    meetings: list[int] = []
+    monkeypatch.setattr(session, "join", lambda _environment: Met())
+    config = ToyConfig(steps=9, device="cpu", threads=1)
+    assert train(make_toy, config, shards, tmp_path, time_limit_s=0) == Outcome.CONTINUE
+    assert meetings == [0, 0, 1]
+
+
 def test_a_part_without_time_still_does_a_step(shards, tmp_path):
     config = ToyConfig(steps=2, device="cpu", threads=1)
     assert [train(make_toy, config, shards, tmp_path, time_limit_s=0) for _ in range(2)] == [75, 0]
@@ -96,10 +113,45 @@ def test_more_steps_go_on_from_the_last(shards, tmp_path):
     assert weights(tmp_path / "more") == weights(tmp_path / "whole")
 
 
+class CardToy(ToyTrainer):
+    def card(self, facts):
+        return f"{facts.steps} {facts.images} {facts.losses}"
+
+
+def test_a_run_that_was_killed_while_it_ended_writes_the_same_card(shards, tmp_path):
+    """It takes no step any more, and so has no losses but those of the checkpoint."""
+    config = ToyConfig(steps=3, **QUICK)
+    cards = []
+    for _ in range(2):
+        train(lambda config, *_: CardToy(config), config, shards, tmp_path)
+        cards.append((tmp_path / "weights" / "MODEL_CARD.md").read_text())
+    assert "length" in cards[0]
+    assert cards[0] == cards[1]
+
+
+def test_a_card_tells_names_that_are_no_text(shards, tmp_path):
+    class Named(ToyTrainer):
+        def card(self, _facts):
+            return "the set \udcff"
+
+    train(lambda config, *_: Named(config), ToyConfig(steps=1, device="cpu"), shards, tmp_path)
+    assert (tmp_path / "weights" / "MODEL_CARD.md").read_text() == "the set \\udcff"
+
+
 def test_another_configuration_is_refused(shards, tmp_path):
     train(make_toy, ToyConfig(steps=1, device="cpu"), shards, tmp_path)
     with pytest.raises(TrainingError, match=r"scale was 1.0 and is 2.0"):
         train(make_toy, ToyConfig(steps=2, scale=2, device="cpu"), shards, tmp_path)
+
+
+def test_other_faces_are_refused_however_many(shards, tmp_path):
+    """Those of a set that is built again elsewhere are the same."""
+    config = ToyConfig(steps=1, device="cpu")
+    train(make_toy, config, shards, tmp_path / "run")
+    again = make_shards(tmp_path / "again", faces=2)
+    assert train(make_toy, config.model_copy(update={"steps": 2}), again, tmp_path / "run") == Outcome.DONE
+    with pytest.raises(TrainingError, match="of other faces"):
+        train(make_toy, config, make_shards(tmp_path / "other", faces=2, resolution=32), tmp_path / "run")
 
 
 def test_a_folder_in_use_is_refused(shards, tmp_path):

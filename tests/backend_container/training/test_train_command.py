@@ -6,10 +6,12 @@ import argparse
 import errno
 import json
 import os
+import subprocess
 import sys
 import tomllib
 
 import pytest
+import torch
 
 from backend_container.training import command, session
 from backend_container.training.command import add_arguments
@@ -84,11 +86,21 @@ def test_what_cannot_begin_says_why(toy, shards, tmp_path, capsys, words, told):
     assert told in capsys.readouterr().err
 
 
-def test_a_device_that_is_not_there(toy, shards, tmp_path, capsys):
+@pytest.mark.parametrize("device", ["cuda:99", "meta"])
+def test_a_device_that_is_not_there(toy, shards, tmp_path, capsys, device):
+    """`meta` is one of PyTorch's that holds no numbers."""
     settings = tmp_path / "toy.toml"
-    settings.write_text('device = "cuda:99"\n')
+    settings.write_text(f'device = "{device}"\n')
     assert train("generator", "--config", settings, "--data", shards, "--out", tmp_path / "run") == 2
-    assert "PyTorch cannot use the device 'cuda:99'" in capsys.readouterr().err
+    assert f"PyTorch cannot use the device '{device}'" in capsys.readouterr().err
+
+
+def test_threads_that_no_machine_has(toy, shards, tmp_path, capsys):
+    """PyTorch would break off in the middle of its own start."""
+    settings = tmp_path / "toy.toml"
+    settings.write_text("threads = 100000\n")
+    assert train("generator", "--config", settings, "--data", shards, "--out", tmp_path / "run") == 2
+    assert "threads: Input should be less than or equal to 1024" in capsys.readouterr().err
 
 
 def test_a_login_node_has_no_torch(monkeypatch, tmp_path, capsys):
@@ -99,9 +111,33 @@ def test_a_login_node_has_no_torch(monkeypatch, tmp_path, capsys):
     assert "torch is not installed here" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", command.KINDS)
+def test_a_login_node_writes_examples_all_the_same(kind):
+    code = "import sys; sys.modules['torch'] = None; from ligan.command import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, "train", kind, "--example"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.startswith("# Steps in all")) == (0, True)
+
+
 def test_a_kind_that_is_not_there():
     with pytest.raises(TrainingError, match=r"cannot train sculptors: backend_container\.training\.sculptors is"):
         command._module("sculptors", "config")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_told(toy, shards, tmp_path, capsys, monkeypatch, error):
+    def greedy(_trainer):
+        raise error
+
+    monkeypatch.setattr(ToyTrainer, "step", greedy)
+    assert train("generator", "--data", shards, "--out", tmp_path, "--steps", 2) == 1
+    assert "The memory does not do" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_at_the_end_is_told(toy, shards, tmp_path, capsys, monkeypatch):

@@ -1,7 +1,9 @@
 """`ligan weights`: published weights become a page of faces, and all weights can be listed."""
 
 import argparse
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from backend_container.models.engine import FaceBox, ModelError
 from backend_container.models.loader import WEIGHTS
 from backend_container.models.sampling import neighbours
 from backend_container.phases import Phases
-from backend_container.weights_command import command
+from backend_container.weights_command import command, importing
 from backend_container.weights_command.folder import described
 from tests.backend_container.test_loading import bootstrap
 
@@ -48,6 +50,38 @@ def test_a_page_of_faces_is_made_of_imported_weights(imported):
     with pytest.raises(ModelError, match="hold a generator only, so no photo can be read") as caught:
         engine.encode(np.zeros((64, 64, 3), np.uint8), FaceBox(10, 10, 50, 50, 1.0))
     assert caught.value.slug == "weights-missing"
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_files_and_folders_whose_names_are_no_text(tmp_path, capsys, words):
+    file = rosinality_file(tmp_path / "\udcff.pt", random_tensors())
+    assert run("import", file, "--out", tmp_path / "\udcfe", *words) == 0
+    assert run("info", tmp_path / "\udcfe", *words) == 0
+    assert "udcff.pt, sha256" in capsys.readouterr().out
+
+
+def test_an_import_that_was_broken_off_leaves_nothing_in_the_way(tmp_path, capsys, monkeypatch):
+    file, save = rosinality_file(tmp_path / "550000.pt", random_tensors()), importing.files.save
+
+    def full(folder, weights, *, half):
+        save(folder, weights, half=half)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importing.files, "save", full)
+        assert run("import", file, "--out", tmp_path / "faces") == 1
+    assert "faces cannot be written: No space left" in capsys.readouterr().err
+    assert run("import", file, "--out", tmp_path / "faces") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["550000.pt", "faces"]
+
+
+def test_an_import_into_this_folder_names_it_whole(tmp_path, capsys, monkeypatch):
+    file = rosinality_file(tmp_path / "550000.pt", random_tensors())
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("import", file, "--out", ".") == 0
+    assert f'weights = "{tmp_path}/here"' in capsys.readouterr().out
+    assert described(Path()).encoder_trained is False
 
 
 def test_an_import_says_where_it_comes_from_and_what_to_set(tmp_path, capsys):
@@ -144,6 +178,8 @@ def test_a_folder_that_holds_no_weights(tmp_path, config, reason):
     ("words", "reason"),
     [
         (("import", "nowhere.pt"), "nowhere.pt cannot be read"),
+        (("import", "."), ". is no file. Name a .pkl or a .pt"),
+        (("import", "/dev/zero"), "/dev/zero is no file"),
         (("import", "nowhere.pt", "--out", __file__), "is no folder. Name another one"),
         (("info", "nowhere"), "nowhere holds no weights"),
     ],

@@ -85,9 +85,10 @@ def test_a_hand_before_the_face_changes_the_rest_little(engine, detector):
     assert change < 0.5 * other
 
 
-def test_a_device_that_torch_lacks_is_refused_with_what_to_do(shipped):
+@pytest.mark.parametrize("device", ["warp-drive", "meta"])
+def test_a_device_that_torch_lacks_is_refused_with_what_to_do(shipped, device):
     with pytest.raises(ModelError, match="use cpu") as caught:
-        AppearanceEngine(shipped, "warp-drive")
+        AppearanceEngine(shipped, device)
     assert caught.value.slug == "device-missing"
 
 

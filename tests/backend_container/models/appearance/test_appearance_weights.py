@@ -130,6 +130,8 @@ def test_tensors_that_do_not_fit_are_named(saved, change, complaint):
         lambda c: c.update(noise=-1),
         lambda c: c.pop("vertices"),
         lambda c: c.update(finisher_widths=[8, 8]),
+        lambda c: c.update(finisher_widths=[8, -8]),
+        lambda c: c.update(finisher_widths=[10**8, 10**8]),
     ],
 )
 def test_a_config_of_another_format_is_a_mismatch(saved, change):
