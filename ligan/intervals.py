@@ -122,7 +122,7 @@ BODY_TIMEOUT = 900.0
 KEEP_ALIVE = 75.0
 """A caller's connection without a request is closed after this, as nginx does."""
 MAX_CONNECTIONS = 12_000
-"""Callers' at once; with as many to other parts still less than the daemon's open files (16384)."""
+"""Callers' at one port; fewer where descriptors are short. Who is silent for longest gives way to who comes."""
 UNREAD = 120.0
 """A caller that takes nothing of an answer for so long is cut off."""
 HANDSHAKE = 10.0

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
+from ligan.web.frame import fields_of
 from ligan.wire.event import EventName
 from ligan.wire.image import Upload
 from ligan.wire.session import Session
@@ -138,7 +139,7 @@ def _checked(response: requests.Response) -> requests.Response:
 
 
 def _parse(frame: bytes) -> Event | None:
-    fields = dict(line.split(": ", 1) for line in frame.decode().splitlines() if ": " in line and line[0] != ":")
+    fields = fields_of(frame)
     if "data" not in fields:
         return None
     return Event(int(fields.get("id", 0)), fields.get("event", "message"), json.loads(fields["data"]))

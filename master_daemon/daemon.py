@@ -24,6 +24,8 @@ from ligan.intervals import (
 from ligan.settings import Settings
 from ligan.web.front import Front
 from ligan.web.http.server import HttpServer
+from ligan.web.serving import Server
+from ligan.web.serving import listen as serving
 from master_daemon import daemon_file
 from master_daemon.accounts.accounts import OPEN
 from master_daemon.accounts.accounts import check as check_accounts
@@ -52,6 +54,8 @@ from master_daemon.ways import Ways
 log = logging.getLogger(__name__)
 _LAST_ANSWERS = 1.0
 """Seconds that pages' requests have to end when the daemon does."""
+_LOGIN_THREADS = 8
+"""Of their own, for each may wait for a login provider that does not answer, or take a password's memory and time."""
 
 
 class StateInUseError(Exception):
@@ -84,6 +88,7 @@ class Daemon:
         fill(self._api.app, self.parts)
         self._public: HttpServer | None = None
         self.front: Front | None = None
+        self._logins: Server | None = None
         self._supervising: threading.Thread | None = None
         self.port = settings.daemon.port
         self.sweeper = self.parts.sweeper
@@ -112,7 +117,9 @@ class Daemon:
         )
         await front.start()
         self._ways.open_home(self._api.port)
-        gateway = Gateway(self.parts, hub, ("127.0.0.1", front.flask_port))
+        logins = self._logins = serving(self._api.app, "127.0.0.1", threads=_LOGIN_THREADS)
+        logins.start()
+        gateway = Gateway(self.parts, hub, ("127.0.0.1", front.flask_port), ("127.0.0.1", logins.port))
         listeners = listen(self.parts.settings.daemon.host, self.port)
         self.port = listeners[0].getsockname()[1]
         self._public = HttpServer(gateway.route, always=ALWAYS, known=storage_problem)
@@ -165,6 +172,8 @@ class Daemon:
                 await self.front.close(1.0)
             else:
                 self._api.listener.close()
+            if self._logins is not None:
+                await asyncio.to_thread(self._logins.close)
             await asyncio.to_thread(self._ways.close)
             await asyncio.to_thread(self._renewing.stop)
             self.tenure.end()

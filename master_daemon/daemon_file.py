@@ -31,6 +31,11 @@ def remove(state_dir: Path) -> None:
     (state_dir / NAME).unlink(missing_ok=True)
 
 
+def is_there(told: DaemonFile) -> bool:
+    """Does the process still run that told it? Else whoever has its port now would be shown a token."""
+    return Path(f"/proc/{told.pid}").exists()
+
+
 def read(state_dir: Path) -> DaemonFile | None:
     """What the last daemon told, None when there is nothing; it may have been killed since.
 

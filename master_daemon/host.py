@@ -37,7 +37,9 @@ def host_findings(settings: Settings, state_dir: Path, mounts: str | None = None
 
 
 def state_findings(settings: Settings, state_dir: Path, mounts: str) -> list[Finding]:
-    """Of the state folder: private, on a local file system, with room."""
+    """Of the state folder: this user's, private, on a local file system, with room."""
+    if why := _unusable(state_dir):
+        return [failed("state folder", why, "Give a --state-dir of this user's own.")]
     if not state_dir.is_dir():
         return [ok("state folder", f"{state_dir} is made at the first start")]
     mode = state_dir.stat().st_mode & 0o777
@@ -53,6 +55,20 @@ def state_findings(settings: Settings, state_dir: Path, mounts: str) -> list[Fin
     return found
 
 
+def _unusable(state_dir: Path) -> str:
+    """Why this user can keep nothing there; empty when it can."""
+    nearest = _nearest(state_dir)
+    needed = os.W_OK | os.X_OK | (os.R_OK if nearest == state_dir else 0)
+    if not nearest.is_dir():
+        return f"{nearest} is no folder"
+    return "" if os.access(nearest, needed, effective_ids=True) else f"this user may not write in {nearest}"
+
+
+def _nearest(path: Path) -> Path:
+    """What there is of the path, as far as this user can see."""
+    return next(place for place in (path, *path.parents) if os.path.exists(place))  # noqa: PTH110 (it never raises)
+
+
 def backend_parts(engine: str) -> Finding:
     """Of what computes, where the backends run on this machine too."""
     if engine != "fake" and find_spec("torch") is None:
@@ -63,7 +79,7 @@ def backend_parts(engine: str) -> Finding:
 def log_folder(settings: Settings, state_dir: Path, mounts: str) -> Finding:
     """The folder of the jobs' output, which the nodes must see at the same place."""
     folder = Path(settings.daemon.log_dir) if settings.daemon.log_dir else state_dir / "logs"
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    nearest = _nearest(folder)
     if not os.access(nearest, os.W_OK | os.X_OK):
         return failed("log folder", f"{folder} cannot be written", "Set [daemon] log_dir to a folder of this user.")
     kind = file_system(nearest, mounts)
@@ -91,7 +107,7 @@ def port(daemon: DaemonSettings, state_dir: Path) -> Finding:
     """Is the public port free, or our own daemon's?"""
     with suppress(OSError, ValueError):  # not readable, damaged: then it tells of no daemon
         told = daemon_file.read(state_dir)
-        if told is not None and _is_alive(told.pid):
+        if told is not None and daemon_file.is_there(told):
             return ok("port", f"a daemon of this state folder runs: {told.url}")
     try:
         with socket.create_server((daemon.host, daemon.port)):
@@ -99,16 +115,6 @@ def port(daemon: DaemonSettings, state_dir: Path) -> Finding:
     except OSError as error:
         advice = "Set [daemon] host and port, or stop what has it: `ss -ltnp` shows that."
         return failed("port", f"{daemon.host}:{daemon.port}: {error.strerror}", advice)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def file_system(path: Path, mounts: str) -> str:

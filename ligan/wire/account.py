@@ -119,6 +119,7 @@ class AdminUser(Message):
     created_at: float
     seen_at: float | None
     sessions: int = Field(ge=0)
+    notice: str = Field("", description="What whoever has just ordered something should know; empty: nothing")
 
 
 class AdminUsers(Message):

@@ -17,9 +17,9 @@ from master_daemon.accounts.caller import By, Caller
 from master_daemon.accounts.hint import Hints
 from master_daemon.accounts.lockout import Lockout
 from master_daemon.accounts.network import Network, is_loopback, neighbourhood
-from master_daemon.accounts.pending import Pending, PendingCookie
+from master_daemon.accounts.pending import Pending, PendingCookie, same
 from master_daemon.accounts.provider import Provider
-from master_daemon.accounts.role import claim, groups_in, role_of
+from master_daemon.accounts.role import DISABLED, claim, groups_in, role_of
 from master_daemon.api.operator_token import operator_token
 from master_daemon.state import audit, logins, owners, sessions, tokens, users
 from master_daemon.state.database import Database, Transaction
@@ -89,7 +89,8 @@ class Accounts:
 
     def by_provider(self, answer: Mapping[str, str], pending: Pending, now: float) -> tuple[User, str]:
         """(user, ID token). Raises Problem `login-failed`, also when the same answer comes again, and `unreachable`."""
-        if self.provider is None or not self.pending.use(pending):
+        mine = same(answer.get("state", ""), pending.state)  # an answer to another tab's login uses up nothing
+        if self.provider is None or (mine and not self.pending.use(pending)):
             raise Problem("login-failed", "This login has been used; go back to the login page and try again.")
         claims, id_token = self.provider.claims(answer, pending, now)
         accounts = self.settings.accounts
@@ -105,7 +106,7 @@ class Accounts:
         with self.database.write() as transaction:
             user = users.vouched(transaction, "oidc", subject, name, role, now)
         if user.disabled:
-            raise Problem("login-failed", _NOT_ALLOWED)
+            raise Problem("login-failed", DISABLED)
         return user
 
     def begin(self, user: User, old_login: str, now: float, id_token: str = "") -> str:

@@ -18,7 +18,7 @@ from master_daemon.accounts.bucket import Buckets
 from master_daemon.accounts.caller import By, Caller, Refusal
 from master_daemon.accounts.memory import Memory, MissingError
 from master_daemon.accounts.network import Arrival, Network, neighbourhood, values
-from master_daemon.accounts.role import groups_of_header, role_of
+from master_daemon.accounts.role import DISABLED, groups_of_header, role_of
 from master_daemon.state import logins, owners, sessions, tokens, users
 from master_daemon.state.database import Database
 from master_daemon.state.logins import Login
@@ -181,7 +181,7 @@ class Authenticator:
         groups = frozenset().union(*map(groups_of_header, values(head, self._groups_header)))
         user = look(("header", names[0], groups), lambda: self._vouched(names[0], groups, now))
         if user.disabled:
-            raise Problem("not-authorised", _NOT_ALLOWED)
+            raise Problem("not-authorised", DISABLED)
         return self._with_session(_of(user, By.HEADER, arrival), head, look)
 
     def _by_login(self, head: RequestHead, arrival: Arrival, now: float, look: Look) -> Caller:

@@ -49,6 +49,7 @@ class Provider:
         self._settings = settings
         self._secret = read_secret(settings.client_secret_file) if settings.client_secret_file else None
         self._known: _Known | None = None
+        self._failures = 0
         self._lock = threading.Lock()
 
     @property
@@ -150,9 +151,17 @@ class Provider:
         )
 
     def _discovered(self, now: float, fresh_for: float = PROVIDER_KEYS) -> _Known:
+        failures = self._failures
         with self._lock:
-            if self._known is None or not 0 <= now - self._known.at < fresh_for:
+            if self._known is not None and 0 <= now - self._known.at < fresh_for:
+                return self._known
+            if self._failures != failures:  # whoever has waited for one who asked in vain does not ask again
+                raise _unreachable()
+            try:
                 self._known = self._discover(now)
+            except Problem:
+                self._failures += 1
+                raise
             return self._known
 
     def _discover(self, now: float) -> _Known:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from ligan.settings import AccountSettings
 from ligan.wire.account import AccountRole
 
+DISABLED = "You are known there, but may not use this service any more; ask its operators."
+
 
 def role_of(groups: Collection[str], settings: AccountSettings) -> AccountRole | None:
     """The highest role that a group gives; None for somebody who may not come in."""

@@ -79,7 +79,10 @@ def _callback(parts: Parts) -> Response:
             raise Problem("login-failed", _STALE)
         user, id_token = parts.accounts.by_provider(request.args.to_dict(), pending, parts.now())
     except Problem as problem:
-        return _form(parts, who, pending.path if pending else "/", problem.document.detail, problem)
+        path = pending.path if pending else "/"
+        if who.by is By.LOGIN:  # in another tab meanwhile
+            return _see_other(path)
+        return _form(parts, who, path, problem.document.detail, problem)
     return _logged_in(parts, who, user, pending.path, id_token)
 
 

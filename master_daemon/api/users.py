@@ -17,6 +17,11 @@ from master_daemon.state import audit, logins, owners, tokens, users
 from master_daemon.state.database import Transaction
 from master_daemon.state.users import User
 
+_NO_PASSWORDS = (
+    "Nobody logs in with a password here: [accounts] mode is {mode!r}, not 'local'. {name} is of use for API tokens "
+    "alone (`ligan tokens create {name}`)."
+)
+
 
 class Named(BaseModel):
     name: str = Field(max_length=256, description="Name or ID of a user")
@@ -39,7 +44,7 @@ def users_api(parts: Parts) -> APIBlueprint:
         with parts.database.write() as transaction:
             user = users.add_local(transaction, body.name, digest, body.role, now)
             audit.record(transaction, actor, "add user", user.user_id, now, role=body.role.value)
-        return reply(_shown(user, 0), 201)
+        return reply(_kept(parts, user, 0, with_password=True), 201)
 
     @api.post("/users/<name>", summary="Change a user", responses={"200": AdminUser})
     def change_user(path: Named, body: UserChange) -> Response:
@@ -53,7 +58,7 @@ def users_api(parts: Parts) -> APIBlueprint:
             changed = users.named(transaction.connection, user.user_id)
             count = owners.count(transaction.connection, user.user_id)
         parts.accounts.changed(user.user_id)
-        return reply(_shown(changed, count))
+        return reply(_kept(parts, changed, count, with_password=digest is not None))
 
     @api.get("/tokens", summary="All API tokens", responses={"200": Tokens})
     def list_tokens() -> Response:
@@ -103,6 +108,12 @@ def _values(change: UserChange, digest: str | None) -> dict[str, object]:
         "disabled": change.disabled,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _kept(parts: Parts, user: User, sessions: int, with_password: bool) -> AdminUser:
+    mode = parts.settings.accounts.mode
+    notice = _NO_PASSWORDS.format(mode=mode, name=user.name) if with_password and mode != "local" else ""
+    return _shown(user, sessions).model_copy(update={"notice": notice})
 
 
 def _shown(user: User, sessions: int) -> AdminUser:

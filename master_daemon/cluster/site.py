@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from master_daemon.cluster.gres import has_gpus, without_gpus
 from master_daemon.cluster.manager import SubmitRefusedError
 
 _NONE: Mapping[str, str | None] = {}
@@ -47,10 +48,17 @@ class SlurmSite:
             **own,
         }
         options = (f"--{name}={value}" for name, value in values.items() if value is not None)
-        return (*options, *(word for word in self.extra_args.get(role, ()) if not _replaced(word, own)))
+        return (*options, *_left(self.extra_args.get(role, ()), own))
 
 
-def _replaced(word: str, own: Mapping[str, str | None]) -> bool:
-    """Is the site's further option overruled? GPUs can be asked for in several ways."""
-    name = word.removeprefix("--").partition("=")[0]
-    return name in own or ("gres" in own and name.startswith("gpus"))
+def _left(words: Sequence[str], own: Mapping[str, str | None]) -> Iterator[str]:
+    """Of the site's further options those that are not overruled. GPUs can be asked for in several ways, and without
+    any sbatch refuses what is counted for each, such as --ntasks-per-gpu.
+    """
+    overrules = "gres" in own
+    none = overrules and not has_gpus(own["gres"])
+    for word in words:
+        name = word.removeprefix("--").partition("=")[0]
+        left = without_gpus(word) if overrules else word
+        if left and name not in own and not (none and name.endswith("-per-gpu")):
+            yield left

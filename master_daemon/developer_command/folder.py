@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -69,7 +69,8 @@ def _pack(folder: Path, most: int, packed: Packed) -> None:
     plain = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed.file, mtime=0)
     with plain, tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in chosen(folder):
-            _add(tar, folder, name, packed)
+            with suppress(FileNotFoundError):  # git knows it, but it is deleted; or it has just gone
+                _add(tar, folder, name, packed)
             if packed.file.tell() > most:
                 detail = f"The working folder has more than {most >> 20} MiB as tar.gz. Put large files"
                 raise FolderTooLargeError(f"{detail} into {IGNORE}, or submit from a smaller folder with --folder.")
@@ -85,24 +86,31 @@ def chosen(folder: Path) -> list[str]:
 
 def _add(tar: tarfile.TarFile, folder: Path, name: str, packed: Packed) -> None:
     path = folder / name
-    try:
-        found = path.lstat()
-    except FileNotFoundError:  # git knows it, but it is deleted
-        return
+    found = path.lstat()
     why = _unfit(folder, path, found.st_mode)
     if why:
         packed.left_out.append(f"{name}: {why}")
         return
     member = tarfile.TarInfo(name)
     member.mode = stat.S_IMODE(found.st_mode) & 0o777
-    packed.files += 1
     if stat.S_ISLNK(found.st_mode):
         member.type, member.linkname = tarfile.SYMTYPE, str(path.readlink())
         tar.addfile(member)
-        return
+    else:
+        _add_file(tar, member, path)
+    packed.files += 1
+
+
+def _add_file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """One that grows meanwhile is cut off at the size it had. Raises OSError for one that shrinks."""
     with path.open("rb") as file:
         member.size = os.fstat(file.fileno()).st_size
-        tar.addfile(member, file)
+        try:
+            tar.addfile(member, file)
+        except OSError as error:
+            if error.errno is not None:  # as for want of room
+                raise
+            raise OSError(f"{path} was cut off while it was read; submit again, or name it in {IGNORE}.") from error
 
 
 def _unfit(folder: Path, path: Path, mode: int) -> str:

@@ -7,8 +7,10 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -19,6 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
 from ligan.web.address import is_address
+from ligan.web.frame import fields_of
 from ligan.web.guard import TOKEN_HEADER, bearer
 from ligan.wire.admin import DaemonFile
 from ligan.wire.job import Done
@@ -78,7 +81,9 @@ def open_server(arguments: argparse.Namespace) -> Server:
     token = _token(arguments, told is not None)
     if not (token.isascii() and token.isprintable() and token):
         raise NoServerError("That is no API token: it is empty, or has characters that none has.")
-    return Server(named, token, ca_file) if told is None else Server(told.url, token, ca_file, told.certificate)
+    if told is None:
+        return Server(named, token, ca_file)
+    return Server(told.url, token, ca_file, told.certificate, partial(_local, arguments.state_dir))
 
 
 def _local(state_dir: Path) -> DaemonFile:
@@ -86,7 +91,7 @@ def _local(state_dir: Path) -> DaemonFile:
         told = daemon_file.read(state_dir)
     except (OSError, ValidationError) as error:
         raise NoServerError(f"{state_dir / daemon_file.NAME} cannot be read: {error}") from error
-    if told is None:
+    if told is None or not daemon_file.is_there(told):
         raise NoServerError("No daemon runs on this machine; name the service with --server URL or $LIGAN_SERVER.")
     return told
 
@@ -118,17 +123,38 @@ class Server:
     """The API. Every method raises Problem: the service's own, or `unreachable`.
 
     `certificate`: what the server shows is this and no other; else one that this machine, or `ca_file`, vouches for.
+    `look`: asked where it is by now, when it does not answer. Raises NoServerError.
     """
 
-    def __init__(self, url: str, token: str, ca_file: Path | None = None, certificate: str = "") -> None:
-        self.url = url.rstrip("/")
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        ca_file: Path | None = None,
+        certificate: str = "",
+        look: Callable[[], DaemonFile] | None = None,
+    ) -> None:
+        self._look, self._pins = look, ca_file is None
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy, and no other credentials
         self._http.headers[TOKEN_HEADER] = bearer(token)
         if ca_file is not None:
             self._http.verify = str(ca_file)
-        elif certificate:
+        self._turn_to(url, certificate)
+
+    def _turn_to(self, url: str, certificate: str) -> None:
+        self.url, self._certificate = url.rstrip("/"), certificate
+        if certificate and self._pins:
             self._http.mount("https://", Pinned(certificate))
+
+    def _has_moved(self) -> bool:
+        """Is it elsewhere by now, or does it show another certificate, as after a renewal? Then it is asked there."""
+        with suppress(NoServerError):
+            told = self._look() if self._look else None
+            if told is not None and (told.url.rstrip("/"), told.certificate) != (self.url, self._certificate):
+                self._turn_to(told.url, told.certificate)
+                return True
+        return False
 
     @property
     def shows_token(self) -> bool:
@@ -201,6 +227,8 @@ class Server:
             try:
                 return self._send_once(method, path, **arguments)
             except Problem as problem:
+                if problem.slug == "unreachable" and self._has_moved():
+                    continue
                 if problem.slug != "too-many-requests" or time.monotonic() > until:
                     raise
                 time.sleep((problem.document.model_extra or {}).get("retry_after_s", 1))
@@ -222,5 +250,5 @@ class Server:
 
 
 def _event(frame: bytes) -> StreamEvent | None:
-    fields = dict(line.split(": ", 1) for line in frame.decode().splitlines() if ": " in line and line[0] != ":")
+    fields = fields_of(frame)
     return StreamEvent(fields.get("id", ""), fields.get("event", ""), fields["data"]) if "data" in fields else None

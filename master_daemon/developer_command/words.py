@@ -27,9 +27,12 @@ class Plain:
 
     def __init__(self) -> None:
         self._said = ""
+        self._in_line = False
 
     def note(self, text: str) -> None:
-        print(f"[ligan] {text}", file=sys.stderr, flush=True)
+        before = "\n" if self._in_line and sys.stdout.isatty() else ""
+        self._in_line = False
+        print(f"{before}[ligan] {text}", file=sys.stderr, flush=True)
 
     def trial(self, trial: Trial, now: float) -> None:
         line = outlook(trial, now)
@@ -39,6 +42,7 @@ class Plain:
 
     def part(self, part: LogPart) -> None:
         say(part.text, end="")
+        self._in_line = not part.text.endswith("\n")
 
     def written(self, written: Written) -> None:
         self.note(f"{written.path}: {written.problem or f'{written.file.size} bytes'}")

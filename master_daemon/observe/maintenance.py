@@ -18,6 +18,8 @@ from master_daemon.state import meta
 from master_daemon.state.database import Transaction
 
 _KEY = "maintenance"
+_LATE = 3600
+"""Seconds by which the beginning may be past: whoever types another year would end what runs at once."""
 _LONGEST_WAIT = 24 * 3600
 """Seconds after which one who was refused may ask again, however long the maintenance is."""
 
@@ -40,6 +42,8 @@ def order(transaction: Transaction, wanted: MaintenanceOrder, now: float) -> Mai
         meta.put(transaction, _KEY, "")
         return None
     begins = wanted.at or now
+    if begins < now - _LATE:
+        raise invalid_parameters([("at", "Give a time to come, or none to begin now")])
     if wanted.until is not None and wanted.until <= max(begins, now):
         raise invalid_parameters([("until", "Give a time to come, after the beginning")])
     made = Maintenance(at=begins, until=wanted.until, drain=wanted.drain, message=wanted.message)

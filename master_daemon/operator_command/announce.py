@@ -15,7 +15,7 @@ _DESCRIPTION = """Show a text on every page, at once and until it is taken away;
 holds through a restart of the daemon. Without arguments: what is announced now."""
 _EPILOG = """examples:
   ligan announce "The cluster is slow today; we work on it." --level warning
-  ligan announce "Course tomorrow at ten, room 204." --until 2026-03-02T10:00
+  ligan announce "Course tomorrow at ten, room 204." --until "$(date -d tomorrow +%F)T10:00"
   ligan announce --clear
 
 Exit status: 0 done, 1 refused, or there is no daemon."""

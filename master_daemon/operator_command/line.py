@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from ligan import __version__
 from ligan.output import say
 from ligan.problem import Problem
 from ligan.tls.contexts import pinning
@@ -85,7 +86,7 @@ def _told(state_dir: Path) -> tuple[str, str]:
         raise NoDaemonError(f"{state_dir / daemon_file.NAME} cannot be read: {error}") from error
     if told is None:
         raise NoDaemonError(f"No daemon runs over {state_dir}; start one with `ligan up`, or give its --state-dir.")
-    if not Path(f"/proc/{told.pid}").exists():
+    if not daemon_file.is_there(told):
         raise NoDaemonError(
             f"No daemon runs over {state_dir}: the last one (process {told.pid}) has ended without saying so. "
             "Its jobs are found again by the next `ligan up`."
@@ -102,7 +103,9 @@ def _token(path: Path) -> str:
 
 
 def _explained(arguments: argparse.Namespace, problem: Problem) -> str:
-    if problem.slug == "unreachable":
-        where = arguments.url or f"the state directory {arguments.state_dir}"
+    if problem.slug != "unreachable":
+        return problem.document.detail
+    where = arguments.url or f"the state directory {arguments.state_dir}"
+    if isinstance(problem.__cause__, OSError):
         return f"The daemon of {where} does not answer."
-    return problem.document.detail
+    return f"What answers for {where} is no LiGAN of this version, {__version__}. {problem.document.detail}"

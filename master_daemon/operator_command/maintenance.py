@@ -19,7 +19,7 @@ there in it. It holds through a restart of the daemon."""
 _EPILOG = """examples:
   ligan maintenance on --message "New disks."                    from now on, until `ligan maintenance off`
   ligan maintenance on --at 18:00 --until 20:00                  planned: pages announce it
-  ligan maintenance on --at 2026-03-01T06:00 --drain             backends end once their tasks are done
+  ligan maintenance on --drain --at "$(date -d sunday +%F)T06:00"   backends end once their tasks are done
   ligan maintenance off                                          back to normal
   ligan maintenance status --json                                for scripts
 

@@ -67,7 +67,13 @@ def users(arguments: argparse.Namespace) -> int:
     except (NoPasswordError, ValueError) as error:
         print(f"ligan users: {_plain(error)}", file=sys.stderr)
         return 1
-    return answered(arguments, order, lambda user: _one(user))
+    return answered(arguments, lambda line: _noted(order(line)), _one)
+
+
+def _noted(user: AdminUser) -> AdminUser:
+    if user.notice:
+        print(f"ligan users: {user.notice}", file=sys.stderr)
+    return user
 
 
 def _order(arguments: argparse.Namespace) -> Order:

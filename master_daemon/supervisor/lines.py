@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import secrets
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -33,6 +36,8 @@ class Lines:
         self._launcher = launcher
         self._reach = reach or Direct()
         self._clients: dict[tuple[str, str], Client] = {}
+        self._challenged: set[str] = set()
+        self._lock = threading.Lock()
 
     def to(self, job: Job) -> Client:
         """The line to a job that has registered."""
@@ -74,14 +79,27 @@ class Lines:
     def challenge(self, job: Job, host: str, port: int) -> None:
         """Ask an address to prove that it holds the job's token, which itself is not sent (promise 6).
 
-        Raises Problem `not-authorised` when it does not, `unreachable` when nobody answers.
+        Raises Problem `not-authorised` when it does not, `unreachable` when nobody answers, or while another address of
+        the job is asked: a job that names silent ones without end holds one of the daemon's threads, and no more.
         """
         claimed = replace(job, host=host, port=port)
+        with self._alone(job):
+            try:
+                self._challenge(claimed)
+            except Problem:
+                self._reach.drop(claimed)
+                raise
+
+    @contextmanager
+    def _alone(self, job: Job) -> Iterator[None]:
+        with self._lock:
+            if job.nonce in self._challenged:
+                raise Problem("unreachable", "An address of this job is being asked already; try again in a moment.")
+            self._challenged.add(job.nonce)
         try:
-            self._challenge(claimed)
-        except Problem:
-            self._reach.drop(claimed)
-            raise
+            yield
+        finally:
+            self._challenged.discard(job.nonce)
 
     def _challenge(self, claimed: Job) -> None:
         challenge = Challenge(challenge=secrets.token_hex(16))

@@ -15,8 +15,10 @@ class Destination(Enum):
     IMAGE = auto()
     OWN = auto()
     """The daemon's own API."""
+    LOGIN = auto()
+    """Logging in and out: the daemon's own too, but it may wait for a login provider."""
     ACCOUNT = auto()
-    """The daemon's own too: logging in and out, and the user's account."""
+    """The daemon's own too: the user's account."""
     OPERATOR = auto()
     """The daemon's own too, for users of that role and whoever holds the operator's token."""
     JOB_EVENTS = auto()
@@ -31,18 +33,23 @@ _EXACT = {
     "/api/v1/start-of-interaction": Destination.OWN,
     "/api/v1/tasks": Destination.OWN,
     "/api/v1/notices": Destination.OWN,
-    "/login": Destination.ACCOUNT,
-    "/logout": Destination.ACCOUNT,
+    "/login": Destination.LOGIN,
+    "/logout": Destination.LOGIN,
+    "/api/v1/account/logout": Destination.LOGIN,
     "/api/v1/account": Destination.ACCOUNT,
     "/metrics": Destination.OPERATOR,
     "/operator": Destination.OPERATOR,
     "/api/v1/jobs": Destination.OPERATOR,
 }
 _EXACT_READ = {"/": Destination.START, "/api/v1/events": Destination.EVENTS}
-_MATCHED = (Destination.IMAGE, Destination.JOB_EVENTS, Destination.ACCOUNT, Destination.OPERATOR, Destination.OWN)
+_MATCHED = (
+    *(Destination.IMAGE, Destination.JOB_EVENTS, Destination.LOGIN, Destination.ACCOUNT),
+    *(Destination.OPERATOR, Destination.OWN),
+)
 _PATTERN = re.compile(
     r"(?P<IMAGE>/api/v1/images/[^/]+)"
-    r"|(?P<ACCOUNT>(/api/v1/account|/login)/.*)"
+    r"|(?P<LOGIN>/login/.*)"
+    r"|(?P<ACCOUNT>/api/v1/account/.*)"
     r"|(?P<JOB_EVENTS>/api/v1/jobs/[^/]+/events)"
     r"|(?P<OPERATOR>(/operator|/api/v1/admin|/api/v1/jobs)/.*)"
     r"|(?P<OWN>/api/v1/tasks/(?!kinds$)[^/]+|/api/v1/tasks/[^/]+/stop|/docs.*|/[a-z-]+-api-docs(/.*)?)"

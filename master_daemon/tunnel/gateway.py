@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ligan.intervals import MAX_BODY, VISIT
 from ligan.problem import Problem
@@ -45,7 +45,9 @@ ALWAYS: Fields = (
 """What every answer says, unless it says otherwise itself."""
 _NOT_CARRIED = frozenset({b"cookie", b"authorization"})
 """Not the other servers' business: they are told the session, or the caller, in a header of ours."""
-_NO_VISIT = frozenset({Destination.EVENTS, Destination.OPERATOR, Destination.ACCOUNT, Destination.JOB_EVENTS})
+_NO_VISIT = frozenset(
+    {Destination.EVENTS, Destination.OPERATOR, Destination.LOGIN, Destination.ACCOUNT, Destination.JOB_EVENTS}
+)
 """Requests by which nobody shows that they use their backend; an open stream says so itself."""
 _IMAGE = re.compile(r"/api/v1/images/(i-[0-9a-z]{22})")
 _STARTING = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
@@ -58,12 +60,12 @@ _ACCOUNT_BODY = 64 * 1024
 
 
 class Gateway:
-    """Routes of the public port. `api` is where the daemon's own Flask API listens."""
+    """Routes of the public port. The daemon's own Flask API listens at `api`, and for logins at `logins`."""
 
-    def __init__(self, parts: Parts, hub: Hub, api: Address) -> None:
+    def __init__(self, parts: Parts, hub: Hub, api: Address, logins: Address) -> None:
         self._parts = parts
         self._hub = hub
-        self._api = api
+        self._api, self._logins = api, logins
         self._authenticator = parts.accounts.authenticator
         private = self._authenticator.private_headers
         self._carried = Carried(_NOT_CARRIED | private, private=PRIVATE_PREFIX.encode())
@@ -75,7 +77,8 @@ class Gateway:
             Destination.EVENTS: self._events,
             Destination.IMAGE: self._image,
             Destination.OWN: self._own,
-            Destination.ACCOUNT: self._account,
+            Destination.LOGIN: partial(self._account, self._logins),
+            Destination.ACCOUNT: partial(self._account, self._api),
             Destination.OPERATOR: self._operator,
             Destination.JOB_EVENTS: self._job_events,
             Destination.FRONTEND: self._to_frontend,
@@ -158,9 +161,9 @@ class Gateway:
         ours = self._shown + _told(caller.session_id) + _told_who(caller)
         return Pass(self._api, self._carried, MAX_BODY, ours, instead=instead)
 
-    def _account(self, head: RequestHead, caller: Caller) -> Route:
+    def _account(self, to: Address, head: RequestHead, caller: Caller) -> Route:
         begun = _line(PENDING_HEADER, head.cookie(pending.name_of(caller.secure)) or "")
-        return Pass(self._api, self._carried, _ACCOUNT_BODY, self._shown + _told_who(caller) + begun)
+        return Pass(to, self._carried, _ACCOUNT_BODY, self._shown + _told_who(caller) + begun)
 
     def _operator(self, head: RequestHead, caller: Caller) -> Route:
         given = "" if caller.by is By.TOKEN else head.get(_TOKEN) or ""

@@ -18,6 +18,7 @@ from master_daemon.cluster.probe import COMMANDS
 from master_daemon.finding import Finding, Health, report
 from tests.cluster_fixture import SlurmCluster
 from tests.master_daemon.cluster.test_findings import CONFIG, PARTITION
+from tests.ordinary import ordinary_folder
 
 MOUNTS = "/dev/vda1 / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\ntmpfs /a\\040b tmpfs rw 0 0\n"
 WOULD = "sbatch: Job 7 to start at 2026-11-22T05:25:16 using 1 processors on nodes gpu1 in partition gpu\n"
@@ -130,6 +131,19 @@ def test_a_folder_on_a_network_file_system_is_no_place_for_sqlite(tmp_path: Path
 def test_a_folder_that_others_may_enter_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     assert unwell(host.state_findings(SLURM, tmp_path, MOUNTS)) == {"state folder": Health.FAILED}
+
+
+@pytest.mark.parametrize("name", ["mine", "mine/new", "file", "file/below", "closed", "closed/unseen/below"])
+def test_a_state_folder_has_to_be_this_users(name: str) -> None:
+    with ordinary_folder() as top:
+        for each in ("mine", "closed"):
+            (top / each).mkdir(mode=0o700)
+        (top / "file").touch()
+        (top / "closed").chmod(0)
+        found, *_ = host.state_findings(Settings(), top / name, "")
+        assert found.health is (Health.OK if name.startswith("mine") else Health.FAILED), found
+        assert name.partition("/")[0] in found.detail
+        (top / "closed").chmod(0o700)
 
 
 def test_the_longest_mount_counts() -> None:

@@ -16,7 +16,7 @@ from ligan.wire.admin import DaemonFile, Drain, Explanation, Status
 from master_daemon import daemon_file
 from master_daemon.observe.session_tag import session_tag
 from master_daemon.operator_command.text import duration, moment, table
-from tests.ligan.stub import wait_until
+from tests.ligan.stub import stub_app, url_of, wait_until
 from tests.master_daemon.running import House, house_in
 
 
@@ -93,6 +93,19 @@ def test_from_elsewhere(house: House, state_dir: Path, tmp_path: Path) -> None:
     assert refused.startswith("ligan status: Operators only")
     assert "does not answer" in run("status", "--url", "http://127.0.0.1:9", *where[2:], fails=True)
     assert "cannot be read (No such file" in run("status", "--url", house.url, "--state-dir", tmp_path, fails=True)
+
+
+def test_a_daemon_of_another_version_is_not_called_silent(tmp_path: Path) -> None:
+    """Its answers have other fields, or it has no such address."""
+    app = stub_app()
+    app.add_url_rule("/api/v1/admin/jobs", view_func=lambda: {"jobs": [{"job": 1}]})
+    with url_of(app) as url:
+        told = DaemonFile(url=url, pid=os.getpid(), version="0.0.1")
+        (tmp_path / daemon_file.NAME).write_text(told.model_dump_json())
+        (tmp_path / "operator-token").write_text("0" * 64)
+        for verb in ("jobs", "status"):
+            said = run(verb, "--json", "--state-dir", tmp_path, fails=True)
+            assert f"is no LiGAN of this version, {__version__}" in said
 
 
 def test_no_daemon(tmp_path: Path) -> None:

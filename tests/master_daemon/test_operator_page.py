@@ -87,3 +87,14 @@ def test_a_silent_daemon_is_said_to_be_silent(page: Page, token: str) -> None:
     expect(page.get_by_role("status")).to_contain_text("No answer")
     page.unroute("**/api/v1/admin/**")
     expect(page.get_by_role("status")).to_have_text("Live")
+
+
+def test_a_daemon_that_hangs_is_said_to_be_silent_too(page: Page, token: str) -> None:
+    """Its patience is made short: a clock of the page's own has no hold of it."""
+    enter(page, token)
+    expect(page.get_by_role("status")).to_have_text("Live")
+    page.evaluate("const later = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = () => later(300)")
+    page.route("**/api/v1/admin/**", lambda _route: None)
+    expect(page.get_by_role("status")).to_have_text("No answer from the daemon; what is shown may be old.")
+    page.unroute("**/api/v1/admin/**")
+    expect(page.get_by_role("status")).to_have_text("Live")

@@ -64,6 +64,23 @@ def test_what_cannot_be_done_is_said(house: House, words: tuple[str, ...], given
     assert said in run(house, "users", *words, given=given, fails=1)
 
 
+def test_where_nobody_logs_in_with_a_password_that_is_said(tmp_path: Path) -> None:
+    with house_in(tmp_path / "state") as house:
+        for words, given, told in (
+            (("add", "alice"), PASSWORD, True),
+            (("passwd", "alice"), PASSWORD, True),
+            (("role", "alice", "developer"), "", False),
+        ):
+            command = [sys.executable, "-m", "ligan", "users", *words, "--json", "--state-dir", str(tmp_path / "state")]
+            done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=True)
+            assert json.loads(done.stdout)["name"] == "alice"
+            assert ("Nobody logs in with a password here" in done.stderr) is told
+        robot = Person(house.url)
+        made = run(house, "tokens", "create", "alice", "--label", "robot").split()[0]
+        robot.http.headers["Authorization"] = f"Bearer {made}"
+        assert robot.api("GET", "/account").json()["role"] == "user", "but it is of use for tokens"
+
+
 def test_a_password_is_no_argument(house: House) -> None:
     run(house, "users", "add", "bob", PASSWORD, fails=2)
     assert "--password" not in subprocess.check_output([sys.executable, "-m", "ligan", "users", "add", "-h"], text=True)

@@ -27,11 +27,11 @@ class Answering(asyncio.Protocol):
         "_body",
         "_close",
         "_handler",
-        "_heard",
         "_paused",
         "_stalled",
         "_transport",
         "head",
+        "heard",
         "service",
     )
 
@@ -42,7 +42,7 @@ class Answering(asyncio.Protocol):
         self._handler: Handler | None = None
         self._body: Body | None = None
         self._begun = self._close = self._paused = False
-        self._heard = service.loop.time()
+        self.heard = service.loop.time()
         self._stalled = 0.0
         self.head: RequestHead | None = None
 
@@ -128,7 +128,7 @@ class Answering(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_body(self) -> None:
-        self._heard = self.service.loop.time()
+        self.heard = self.service.loop.time()
         self._resume()
 
     def _resume(self) -> None:

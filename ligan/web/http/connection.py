@@ -51,12 +51,12 @@ class Connection(Answering):
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
         self._secure = is_secure(transport)
-        self.service.connections.add(self)
-        if self.service.full:
+        if not self.service.has_room(transport.get_extra_info("socket").fileno()):
             self._transport.abort()
+        self.service.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self.service.loop.time()
+        self.heard = self.service.loop.time()
         if self._lingering:
             return
         try:
@@ -74,6 +74,11 @@ class Connection(Answering):
         self.service.connections.discard(self)
         self._lingering = True
         self._stop()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Is it the caller's turn: to begin a request, or to send the rest of one?"""
+        return self.head is None or (not self._done and not self._paused)
 
     def look(self, now: float) -> None:
         """A turn of the server's clock: end what takes too long."""
@@ -104,7 +109,7 @@ class Connection(Answering):
             self._close_now()
 
     def _look_receiving(self, now: float) -> None:
-        if now - self._heard > BODY_SILENCE or now - self._began > BODY_TIMEOUT:
+        if now - self.heard > BODY_SILENCE or now - self._began > BODY_TIMEOUT:
             self._refuse(Problem("request-timeout", "The request's body did not arrive in time; send it again."))
 
     # Requests ------------------------------------------------------------------------------------------------------
@@ -115,7 +120,7 @@ class Connection(Answering):
             data = self._ahead + data
             self._ahead = b""
         else:
-            self._began = self._heard
+            self._began = self.heard
         if data.startswith(b"\r\n"):
             data = data.lstrip(b"\r\n")  # RFC 9112, section 2.2
         end = data.find(_END) + 4

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 
 from ligan.intervals import HANDSHAKE
+from ligan.web.http.room import descriptors, giving_way
 from ligan.web.http.transport import tls_options
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ _HANDSHAKE = b"\x16"
 """What each TLS connection begins with (RFC 8446, section 5.1); no method of HTTP does."""
 _AT_ONCE = 100
 """Callers taken in one turn of the loop."""
+_MOST = 1000
+"""Callers who have not shown yet what they want. Each may take HANDSHAKE; more of them, and the first ones go."""
 _FULL_PAUSE = 1.0
 """Seconds without new callers where no file descriptor is left."""
 
@@ -37,7 +40,8 @@ class Entrance:
         self._listener = listener
         self._made, self._tls, self._plain = made, tls, plain
         self._waiting: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._descriptors = descriptors()
         self._closed = False
         self._open()
 
@@ -66,9 +70,18 @@ class Entrance:
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(_FULL_PAUSE, self._open)
                 return
+            if len(self._waiting) + len(self._tasks) >= _MOST or line.fileno() >= self._descriptors:
+                self._make_room()
             line.setblocking(False)
             self._waiting[line] = self._loop.call_later(HANDSHAKE, self._give_up, line)
             self._loop.add_reader(line, self._look, line)
+
+    def _make_room(self) -> None:
+        """Those give way who have been here for longest."""
+        for line in list(self._waiting)[: giving_way(len(self._waiting))]:
+            self._give_up(line)
+        for task in list(self._tasks)[: giving_way(len(self._tasks))]:
+            task.cancel()
 
     def _look(self, line: socket.socket) -> None:
         try:
@@ -87,8 +100,8 @@ class Entrance:
     def _let_in(self, line: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._forget(line)
         task = self._loop.create_task(self._connect(line, tls))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def _connect(self, line: socket.socket, tls: ssl.SSLContext | None) -> None:
         try:

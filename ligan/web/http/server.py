@@ -17,12 +17,15 @@ from ligan.web.http.head import KEPT
 from ligan.web.http.route import Router
 from ligan.web.http.service import Service
 from ligan.web.http.threads import Threads
-from ligan.web.http.transport import tls_options
 
 _LOOK = 1.0
 """Seconds between looks at what takes too long: one timer for all connections, none for each."""
 _THREADS = 16
 _BACKLOG = 1024
+
+
+def _never() -> bool:
+    return False
 
 
 def _nothing_known(_error: BaseException) -> Problem | None:
@@ -68,9 +71,9 @@ class HttpServer:
         loop = self._service.loop
         if listener.family == socket.AF_UNIX:
             return await loop.create_unix_server(self._made, sock=listener, backlog=_BACKLOG)
-        if tls is not None and plain is not None:
-            return Entrance(listener, self._made, tls, plain)
-        return await loop.create_server(self._made, sock=listener, backlog=_BACKLOG, **tls_options(tls))
+        if tls is not None:
+            return Entrance(listener, self._made, tls, plain or _never)
+        return await loop.create_server(self._made, sock=listener, backlog=_BACKLOG)
 
     def _made(self) -> Connection:
         return Connection(self._service)

@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
+from heapq import nsmallest
 from typing import TYPE_CHECKING, TypeVar
 
 from ligan.intervals import MAX_CONNECTIONS
 from ligan.problem import Problem
 from ligan.web.http.answer import Heads
 from ligan.web.http.head import KEPT, KEPT_ANSWERS, AnswerHead, RequestHead, read_answer, read_request, remembering
+from ligan.web.http.room import descriptors, giving_way
 from ligan.web.http.route import Router
 from ligan.web.http.threads import Crew
 from ligan.web.http.upstream import Upstreams
@@ -43,10 +45,20 @@ class Service:
 
     def __post_init__(self, kept: int) -> None:
         self.read_request = remembering(read_request, kept)
+        self._descriptors = descriptors()
 
-    @property
-    def full(self) -> bool:
-        return len(self.connections) > MAX_CONNECTIONS
+    def has_room(self, descriptor: int) -> bool:
+        """Whether one more caller may stay, whose connection has this number. Where there is no room, those give way of
+        whom nothing was heard for longest while it was their turn: who holds thousands of silent connections keeps
+        nobody out.
+        """
+        if len(self.connections) < MAX_CONNECTIONS and descriptor < self._descriptors:
+            return True
+        silent = [each for each in self.connections if each.is_awaited]
+        for each in nsmallest(giving_way(len(silent)), silent, key=lambda each: each.heard):
+            self.connections.discard(each)
+            each.abort()
+        return bool(silent)
 
     def problem(self, error: BaseException) -> Problem:
         """What a caller is told of an error; one that nobody foresaw is logged with its traceback."""

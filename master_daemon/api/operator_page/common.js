@@ -3,13 +3,15 @@
 export const KEY = "ligan-operator-token";
 export const at = (id) => document.getElementById(id);
 
+const PATIENCE = 10_000; // ms for an answer: a daemon that hangs says nothing, and what it said last gets old
+
 export class Refused extends Error {}
 
 async function fetched(path, body) {
   const token = sessionStorage.getItem(KEY); // without one the browser's login counts
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const options = body ? { method: "POST", body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } } : { headers };
-  const answer = await fetch(`/api/v1/admin/${path}`, { ...options, cache: "no-store" });
+  const answer = await fetch(`/api/v1/admin/${path}`, { ...options, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
   if (answer.status === 403) throw new Refused();
   if (!answer.ok) throw new Error((await answer.json()).detail ?? `The daemon answered ${answer.status}.`);
   return answer;
@@ -22,7 +24,8 @@ export async function act(deed) {
   try {
     await deed();
   } catch (error) {
-    set(at("connection"), error instanceof Refused ? "The daemon refused it." : error.message);
+    const silent = error.name === "TimeoutError" && "No answer from the daemon; it may still do it.";
+    set(at("connection"), error instanceof Refused ? "The daemon refused it." : silent || error.message);
   }
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ from sqlalchemy import delete, select
 from ligan.intervals import PROVIDER_KEYS_PAUSE
 from ligan.settings import AccountSettings
 from master_daemon.accounts.hint import Hints
+from master_daemon.api.operator_token import operator_token
 from master_daemon.state import users
 from master_daemon.state.schema import logins
+from tests.ligan.stub import wait_until
 from tests.master_daemon.accounts.conftest import UNHURRIED
 from tests.master_daemon.accounts.person import Person, path_of
 from tests.master_daemon.accounts.provider_process import CLIENT, SECRET
@@ -215,6 +219,18 @@ def test_an_answer_is_good_once_and_for_one_browser(site: Site, me: Person) -> N
     assert thief.api("GET", "/session").status_code == 401
 
 
+def test_two_tabs_at_once(site: Site, me: Person) -> None:
+    """The browser holds one login that has begun: the second. The first tab's answer spoils nothing."""
+    first, second = begin(me, "/one"), begin(me, "/two")
+    refused = me.get(first)
+    assert refused.status_code == 403
+    assert "belongs to another login" in refused.text
+    assert me.get(second).headers["Location"] == "/two"
+    late = me.get(first)
+    assert (late.status_code, late.headers["Location"]) == (303, "/"), "who is in by another tab is in"
+    assert me.api("GET", "/account").status_code == 200
+
+
 def test_an_answer_with_parts_of_another(site: Site, me: Person) -> None:
     other = parse_qs(urlsplit(begin(Person(site.house.url))).query)
     mine = parse_qs(urlsplit(begin(me)).query)
@@ -252,7 +268,8 @@ def test_a_disabled_user(site: Site, me: Person) -> None:
     me.get("/")
     assert set_disabled(site, True) > 0
     assert me.api("GET", "/session").status_code == 401
-    assert me.get(begin(me)).status_code == 403
+    refused = me.get(begin(me))
+    assert (refused.status_code, "may not use this service any more" in refused.text) == (403, True)
     set_disabled(site, False)
     assert me.get(begin(me)).status_code == 303
 
@@ -285,6 +302,26 @@ def test_a_provider_by_another_name(site: Site, me: Person) -> None:
     assert "calls itself otherwise" in answer.text
     site.tell()
     assert path_of(me.get("/login/start").headers["Location"]) == "/authorize"
+
+
+def test_a_provider_that_says_nothing_holds_up_nobody_but_those_who_log_in(tmp_path: Path) -> None:
+    """More of them than the daemon has threads; and one question in vain does for all who wait meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(40) as crowd:
+        issuer = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        accounts = AccountSettings(mode="oidc", public_url="http://127.0.0.1:9", issuer=issuer, client_id=CLIENT)
+        with house_in(tmp_path / "state", accounts=accounts, limits=UNHURRIED) as house:
+            asked = [crowd.submit(Person(house.url).get, "/login/start") for _ in range(40)]
+            line, _ = silent.accept()
+            server = house.daemon._public
+            assert server is not None
+            wait_until(lambda: server.busy == len(asked), "all of them")
+            operator = {"Authorization": f"Bearer {operator_token(house.daemon.parts.secret)}"}
+            status = requests.get(f"{house.url}/api/v1/admin/status", headers=operator, timeout=5)
+            assert status.status_code == 200
+            assert not any(one.done() for one in asked)
+            silent.close()
+            line.close()
+            assert {one.result(20).status_code for one in asked} == {502}
 
 
 def test_who_logs_out_is_logged_out_at_the_provider_too(site: Site, me: Person) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ligan.settings import Settings
 from master_daemon.cluster.container import trial_argv, trial_folder
 from master_daemon.cluster.factory import slurm_site
-from master_daemon.cluster.gres import gres_for
+from master_daemon.cluster.gres import gres_for, without_gpus
 from tests.ordinary import ordinary_folder
 
 
@@ -29,6 +29,34 @@ from tests.ordinary import ordinary_folder
 )
 def test_gpus_in_the_sites_own_kind(site: str, gpus: int, asked: str | None) -> None:
     assert gres_for(site, gpus) == asked
+
+
+@pytest.mark.parametrize(
+    ("option", "left"),
+    [
+        ("--gpus=1", ""),
+        ("--gpus-per-node=a100:1", ""),
+        ("--tres-per-task=gres/gpu:1", ""),
+        ("--tres-per-task=gres:gpu:a100=2", ""),
+        ("--tres-per-task=cpu=4,gres/gpu=1,gres/scratch=2", "--tres-per-task=cpu=4,gres/scratch=2"),
+        ("--tres-per-task=cpu=4", "--tres-per-task=cpu=4"),
+        ("--exclude=gpu1", "--exclude=gpu1"),
+        ("--exclusive", "--exclusive"),
+    ],
+)
+def test_gpus_are_taken_out_of_the_sites_further_options(option: str, left: str) -> None:
+    assert without_gpus(option) == left
+
+
+def test_a_test_job_without_gpus_gets_none_by_whichever_option_the_site_asks_for_them() -> None:
+    """Slurm 22.05 has no --tres-per-task: nothing but the directives can be looked at."""
+    sbatch = ["--tres-per-task=gres/gpu=1", "--ntasks-per-gpu=1", "--exclude=n7"]
+    site = slurm_site(Settings.model_validate({"backend": {"partition": "gpu", "sbatch": sbatch}}), Path("/logs"))
+    assert set(sbatch) <= set(site.options("backend"))
+    options = site.options("trial", {"gres": gres_for("scratch:1", 0)})
+    assert "--exclude=n7" in options
+    assert not [option for option in options if "gpu=" in option]
+    assert {"--gres=gpu:1", "--ntasks-per-gpu=1"} <= set(site.options("trial", {"gres": gres_for("", 1)}))
 
 
 def test_its_own_options_come_in_place_of_the_roles() -> None:

@@ -131,6 +131,23 @@ def test_links_out_and_pipes_stay_here(folder: Path) -> None:
     assert files == 4
 
 
+def test_a_file_that_goes_meanwhile_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("master_daemon.developer_command.folder._unfit", lambda _folder, path, _mode: path.unlink())
+    assert names(folder) == []
+
+
+def test_a_file_that_is_cut_off_meanwhile_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it had had a byte more when it was opened."""
+
+    def before(number: int) -> os.stat_result:
+        found = tuple(os.stat(number))
+        return os.stat_result((*found[:6], found[6] + 1, *found[7:]))
+
+    monkeypatch.setattr("master_daemon.developer_command.folder.os.fstat", before)
+    with pytest.raises(OSError, match=r"a\.py was cut off while it was read; submit again"), packing(folder, MOST):
+        pass
+
+
 def test_a_large_folder_is_refused_with_advice(folder: Path) -> None:
     (folder / "noise").write_bytes(os.urandom(1 << 20))
     with pytest.raises(FolderTooLargeError, match="liganignore"), packing(folder, 1 << 19):

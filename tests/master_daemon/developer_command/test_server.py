@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,16 @@ from flask import Flask, Response, jsonify
 
 from ligan.ids import new_id
 from ligan.problem import Problem
+from ligan.tls.contexts import serving
 from ligan.web.app import problem_response
+from ligan.wire.admin import DaemonFile
+from ligan.wire.trial import LogPart
+from master_daemon import daemon_file
 from master_daemon.developer_command import server as line
 from master_daemon.developer_command.server import NoServerError, Server, add_server_arguments, open_server
+from tests.certificates import NAME, authority
 from tests.ligan.stub import stub_app, url_of
+from tests.master_daemon.running import SecureServer
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +63,21 @@ def test_without_a_daemon_here_the_address_is_what_is_missing(tmp_path: Path) ->
         opened(tmp_path, "--state-dir", str(tmp_path))
 
 
+def test_a_daemon_that_has_died_is_none(tmp_path: Path) -> None:
+    """Somebody else may have its port by now, who would be shown the operator's token."""
+    told = DaemonFile(url="http://127.0.0.1:9/", pid=ended(), version="0")
+    (tmp_path / daemon_file.NAME).write_text(told.model_dump_json())
+    with pytest.raises(NoServerError, match="No daemon runs on this machine"):
+        opened(tmp_path, "--state-dir", str(tmp_path))
+
+
+def ended() -> int:
+    """Number of a process that was."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that it waited, each time."""
@@ -88,3 +111,37 @@ def test_other_limits_are_told_at_once(slept: list[float]) -> None:
     with url_of(busy(wait, times=1)) as url, pytest.raises(Problem, match="Wait for one"):
         Server(url, "ligan_x").trial(new_id("j"))
     assert slept == []
+
+
+def test_a_line_of_output_may_hold_what_python_takes_for_the_end_of_one(slept: list[float]) -> None:
+    app, text = stub_app(), "a\u2028b\x85c\x0bd\r\n"
+    part = LogPart(offset=9, text=text).model_dump_json()
+
+    @app.get("/api/v1/jobs/<job>/events")
+    def events(job: str) -> Response:
+        return Response(f": keepalive\n\nid: 9\nevent: log\ndata: {part}\n\n", mimetype="text/event-stream")
+
+    with url_of(app) as url:
+        (event,) = Server(url, "ligan_x").events(new_id("j"), 0)
+    assert (event.id, event.name) == ("9", "log")
+    assert LogPart.model_validate_json(event.data).text == text
+
+
+def test_the_daemon_here_may_show_another_certificate_and_move(tmp_path: Path) -> None:
+    """As its site renews it, or it is started again, while a test job is followed."""
+    app, now = stub_app(), time.time()
+    app.add_url_rule("/api/v1/jobs", view_func=lambda: {"trials": []})
+    issued = [authority().issue(NAME, now - 60, now + 600) for _ in range(2)]
+    daemon_file.write(tmp_path, "https://127.0.0.1:9/", issued[0].certificate)
+    server = opened(tmp_path, "--state-dir", str(tmp_path))
+    with pytest.raises(Problem, match=r"127\.0\.0\.1:9 does not answer"):
+        server.trials(everybody=False)
+    for one in issued:
+        there = SecureServer(app, serving(one.certificate, one.key))
+        there.start()
+        daemon_file.write(tmp_path, f"https://127.0.0.1:{there.port}/", one.certificate)
+        assert server.trials(everybody=False).trials == []
+        there.close()
+    daemon_file.remove(tmp_path)
+    with pytest.raises(Problem, match="does not answer"):
+        server.trials(everybody=False)

@@ -79,3 +79,12 @@ def test_who_is_refused_may_ask_again_within_a_day(database: Database) -> None:
             with pytest.raises(Problem) as refused:
                 maintenance.check(transaction.connection, NOW)
         assert (refused.value.document.model_extra or {})["retry_after_s"] == again
+
+
+def test_it_does_not_begin_in_the_past(database: Database) -> None:
+    """Whoever types another year means another time, and not that backends end now."""
+    with database.write() as transaction:
+        with pytest.raises(Problem, match="at: Give a time to come, or none to begin now"):
+            maintenance.order(transaction, MaintenanceOrder(on=True, at=NOW - 86400, drain=True), NOW)
+        a_minute_ago = maintenance.order(transaction, MaintenanceOrder(on=True, at=NOW - 60), NOW)
+    assert maintenance.holds(a_minute_ago, NOW)

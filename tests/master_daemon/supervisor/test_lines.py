@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from flask import Response, request
@@ -69,6 +72,24 @@ def test_the_claimed_address_is_challenged_on_the_way_and_a_wrong_one_forgotten(
         lines.challenge(JOB, "10.0.0.5", 1234)
     assert detour.asked == [("10.0.0.5", 1234)]
     assert detour.dropped == ([("10.0.0.5", 1234)] if token == "another" else [])
+
+
+def test_a_job_has_one_address_asked_at_a_time() -> None:
+    """One that names silent addresses without end would hold every thread of the daemon's."""
+    lines = Lines(LAUNCHER)
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(2) as aside:
+        address = silent.getsockname()
+        first = aside.submit(lines.challenge, JOB, *address)
+        line, _ = silent.accept()
+        with pytest.raises(Problem, match="asked already"):
+            lines.challenge(JOB, *address)
+        other = aside.submit(lines.challenge, replace(JOB, nonce="another"), *address)
+        line.close()
+        with pytest.raises(Problem, match="unreachable"):
+            first.result(20)
+        silent.accept()[0].close()
+        with pytest.raises(Problem, match="unreachable"):
+            other.result(20)
 
 
 def test_calls_take_the_way_and_an_ended_job_is_forgotten(detour: Detour) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import uvloop
@@ -93,6 +94,26 @@ def test_who_says_nothing_or_nonsense_is_sent_away_and_holds_nobody_up(
             assert HEAD not in silent.rest()
     finally:
         way[0] = Way()
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["silent", "in a handshake"])
+def test_where_many_have_not_shown_what_they_want_the_first_give_way(
+    said: bytes, ours: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "_MOST", 3)
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(Caller(ours.address)) for _ in range(3)]
+        for each in crowd:
+            each.send(said)
+        wait_until(lambda: _inside(ours) == 3, "their arrival")
+        assert asked(ours) == b"secure"
+        assert crowd[0].rest() == b""
+
+
+def _inside(ours: Running) -> int:
+    (door,) = ours.server._servers
+    assert isinstance(door, entrance.Entrance)
+    return len(door._waiting) + len(door._tasks)
 
 
 def test_when_it_closes_nobody_waits(ours: Running) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 import threading
 import time
 
@@ -11,6 +13,7 @@ import pytest
 from ligan.web.http import connection
 from ligan.web.http.answer import Answer
 from ligan.web.http.head import RequestHead
+from ligan.web.http.room import descriptors
 from ligan.web.http.route import Route, Stream, Whole
 from ligan.web.http.server import HttpServer
 from tests.ligan.stub import wait_until
@@ -89,18 +92,41 @@ def test_a_caller_that_takes_nothing_is_cut() -> None:
         assert fed.ended.wait(20)
 
 
-def test_more_connections_than_it_has_room_for_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("silent", [HEAD, HEAD + HEAD[:-2], HEAD + POST[:-2]], ids=["idle", "slow head", "slow body"])
+def test_where_there_is_no_room_who_was_silent_for_longest_gives_way(
+    silent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ligan.web.http.service.MAX_CONNECTIONS", 2)
-    with running(always(Answer(200))) as ours:
-        first, second = ours.call(), ours.call()
-        assert first.ask(HEAD).status == second.ask(HEAD).status == 200
+    with running(always(Whole(lambda _: Answer(200), 100))) as ours, ours.call() as first, ours.call() as second:
+        assert first.ask(silent).status == 200
+        for each in ours.server._service.connections:
+            each.heard -= 1.0  # the loop's clock has milliseconds, and they may be the same
+        assert second.ask(HEAD).status == 200
         with ours.call() as third:
-            assert third.rest() == b""
-        first.line.close()
-        connected(ours, 1)
-        with ours.call() as fourth:
-            assert fourth.ask(HEAD).status == 200
-        second.line.close()
+            assert third.ask(HEAD).status == 200
+            assert first.rest() == b""
+            assert second.ask(HEAD).status == 200
+
+
+@pytest.mark.parametrize("short_of", ["connections", "descriptors"])
+def test_who_is_being_answered_does_not(short_of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if short_of == "connections":
+        monkeypatch.setattr("ligan.web.http.service.MAX_CONNECTIONS", 1)
+    fed = Fed()
+    with running(always(Stream((), fed.opened))) as ours, ours.call() as page:
+        page.send(HEAD)
+        wait_until(lambda: fed.writer, "the stream")
+        if short_of == "descriptors":
+            ours.server._service._descriptors = 0
+        with ours.call() as another:
+            assert another.rest() == b""
+        assert not fed.ended.is_set()
+
+
+@pytest.mark.parametrize(("soft", "number"), [(1024, 896), (16384, 14336), (resource.RLIM_INFINITY, sys.maxsize)])
+def test_some_descriptors_are_kept_free(soft: int, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ligan.web.http.room.resource.getrlimit", lambda _kind: (soft, soft))
+    assert descriptors() == number
 
 
 # ---- the end
