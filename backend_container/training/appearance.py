@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.population import Population
 from backend_container.models.appearance.warp import Triangles, Vertices, warp
 from backend_container.training.appearance_faces import REAL, SYNTHETIC, Faces, read_faces
+from backend_container.training.in_a_sentence import in_a_sentence
 
 log = logging.getLogger(__name__)
 
@@ -255,20 +257,25 @@ def _rows(array: Array) -> Array:
     return array.reshape(len(array), -1)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit the appearance model; the finisher starts as the identity.")
     parser.add_argument("--data", type=Path, required=True, help="directory of aligned sets")
     parser.add_argument("--sets", nargs="+", default=[REAL, SYNTHETIC], help="names of the sets in it")
     parser.add_argument("--out", type=Path, required=True, help="weights directory to write")
     parser.add_argument("--shape-components", type=int, default=DEFAULT.shape_components)
     parser.add_argument("--texture-components", type=int, default=DEFAULT.texture_components)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with in_a_sentence():
+        _fit(options)
+    log.info("wrote %s; now train its finisher: python -m backend_container.training.finisher", options.out)
+
+
+def _fit(options: argparse.Namespace) -> None:
     faces, _ = read_faces(options.data, options.sets)
     log.info("fitting %d faces and their mirror images", len(faces.images))
     fitted = fit(warped(faces), Recipe(options.shape_components, options.texture_components))
     weights.save(options.out, weights.Weights(fitted.model, population(fitted, faces), Finisher(WIDTHS), WIDTHS))
-    log.info("wrote %s; now train its finisher: python -m backend_container.training.finisher", options.out)
 
 
 if __name__ == "__main__":

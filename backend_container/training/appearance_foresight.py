@@ -23,6 +23,7 @@ from backend_container.models.engine import Latents
 from backend_container.models.sampling import Growth
 from backend_container.screening.face_screen import load_screen
 from backend_container.screening.looks import Screen
+from backend_container.training.in_a_sentence import in_a_sentence
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--suspects", type=int, default=SUSPECTS, help="made-up ones whose fillers are looked at")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    fitted, screen = weights.load(options.out), load_screen()
-    if screen is None or not len(fitted.population.faces):
-        sys.exit("Foresight needs weights with people, and the model parts of the screen: `make setup`.")
-    weights.save(options.out, with_foresight(fitted, screen, options.suspects))
+    with in_a_sentence():
+        fitted, screen = weights.load(options.out), load_screen()
+        if screen is None or not len(fitted.population.faces):
+            sys.exit("Foresight needs weights with people, and the model parts of the screen: `make setup`.")
+        weights.save(options.out, with_foresight(fitted, screen, options.suspects))
     log.info("now calibrate the pages: python -m backend_container.training.page_calibration")
 
 

@@ -26,6 +26,7 @@ from backend_container.models.engine import Photo
 from backend_container.training.appearance import face_shares, projected
 from backend_container.training.appearance_faces import REAL, SYNTHETIC, Faces, read_faces
 from backend_container.training.appearance_pairs import encoded
+from backend_container.training.in_a_sentence import in_a_sentence
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="weights directory, fitted to these sets")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    faces, _ = read_faces(options.data, options.sets)
-    lending = with_grain(weights.load(options.out), faces)
-    weights.save(options.out, lending)
+    with in_a_sentence():
+        faces, _ = read_faces(options.data, options.sets)
+        lending = with_grain(weights.load(options.out), faces)
+        weights.save(options.out, lending)
     log.info("%d people lend their grain", lending.grain.count)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from backend_container.training.appearance import Recipe, fit, warped
 from backend_container.training.appearance_faces import REAL, SYNTHETIC, read_faces
 from backend_container.training.appearance_pairs import Pairs, fit_folds, learnt_detail, left_out_pairs, nobody
 from backend_container.training.finisher_judges import MapJudge, believed, told_apart
+from backend_container.training.in_a_sentence import in_a_sentence
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ def _planes(images: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)) / 255
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Learn the details of an appearance model and train its finisher.")
     parser.add_argument("--data", type=Path, required=True, help="directory of aligned sets")
     parser.add_argument("--sets", nargs="+", default=[REAL, SYNTHETIC], help="names of the sets in it")
@@ -261,12 +262,13 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a finisher.safetensors to start from")
     parser.add_argument("--images", type=int, default=Plan.images)
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(options.threads)
-    features, trainer = lite0_features(), Trainer(Plan(images=options.images), start=options.start)
-    lessons, fitted = prepare_lessons(options.data, options.sets, weights.load(options.out))
-    weights.save(options.out, replace(fitted, finisher=train(trainer, lessons, features, options.checkpoint)))
+    with in_a_sentence():
+        features, trainer = lite0_features(), Trainer(Plan(images=options.images), start=options.start)
+        lessons, fitted = prepare_lessons(options.data, options.sets, weights.load(options.out))
+        weights.save(options.out, replace(fitted, finisher=train(trainer, lessons, features, options.checkpoint)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,15 @@ from backend_container.models.appearance.align import SIZE, WHITE
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import WEIGHTS, load_engine
-from backend_container.training import appearance, appearance_faces, appearance_pairs, appearance_sheet, finisher
+from backend_container.training import (
+    appearance,
+    appearance_faces,
+    appearance_foresight,
+    appearance_grain,
+    appearance_pairs,
+    appearance_sheet,
+    finisher,
+)
 from backend_container.training.appearance import Recipe
 from backend_container.training.appearance_matte import BACKGROUND_LOST, cut_out, matte
 
@@ -223,11 +231,19 @@ def test_random_faces_are_of_synthetic_people_alone(faces, fitted):
     assert found.min(1).max() < 1e-3
 
 
-def test_the_command_writes_weights_that_load(on_disk, tmp_path, monkeypatch):
+def test_the_command_writes_weights_that_load(on_disk, tmp_path):
     arguments = ["--data", str(on_disk), "--sets", "made_up", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["x", *arguments, "--shape-components", "3", "--texture-components", "8"])
-    appearance.main()
+    appearance.main([*arguments, "--shape-components", "3", "--texture-components", "8"])
     assert weights.load(tmp_path).model.components == 11
+
+
+@pytest.mark.parametrize("command", [appearance, finisher, appearance_grain, appearance_foresight])
+def test_what_is_missing_is_told_in_a_sentence(command, tmp_path):
+    """Of photos, or of weights."""
+    words = {"--data": tmp_path / "none", "--out": tmp_path / "out", "--checkpoint": tmp_path / "checkpoint"}
+    known = {appearance_foresight: ["--out"], finisher: list(words)}.get(command, ["--data", "--out"])
+    with pytest.raises(SystemExit, match=str(tmp_path)):
+        command.main([str(word) for name in known for word in (name, words[name])])
 
 
 # pairs
