@@ -137,7 +137,7 @@ def test_too_little_memory_is_told(toy, shards, tmp_path, capsys, monkeypatch, e
 
     monkeypatch.setattr(ToyTrainer, "step", greedy)
     assert train("generator", "--data", shards, "--out", tmp_path, "--steps", 2) == 1
-    assert "The memory does not do" in capsys.readouterr().err
+    assert "The memory is too small" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_at_the_end_is_told(toy, shards, tmp_path, capsys, monkeypatch):
