@@ -67,7 +67,7 @@ class Dialect:
 SQLITE = Dialect(
     clock="SELECT (julianday('now') - 2440587.5) * 86400.0",
     advice="see that its disk has room, or give another --state-dir",
-    # Readers wait for each other at Python's lock sooner than here. Each takes half a MiB: pages, statements.
+    # Readers wait for each other at Python's lock sooner than here. Each keeps pages and statements.
     engine={"pool_size": 8, "max_overflow": 8},
     reading={_BEGIN: "BEGIN"},
     begin="BEGIN IMMEDIATE",  # the right to write first: what is read then is what is written over

@@ -20,6 +20,7 @@ from backend_container.models.appearance.grain import nobody
 from backend_container.models.appearance.warp import Image, moved
 from backend_container.models.appearance.weights import Weights
 from backend_container.models.appearance.weights import load as load_weights
+from backend_container.models.device import checked
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.landmarks import FaceMesh
 from backend_container.models.looks import Looks
@@ -64,7 +65,7 @@ class AppearanceEngine:
         self.weights = weights
         self._model = weights.model
         self._mesh = FaceMesh()
-        self._device = _device(device)
+        self._device = checked(device)
         self._finisher = weights.finisher.eval().to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._noise = fixed_noise(SIZE, SIZE).to(device=self._device, memory_format=torch.channels_last)
         self._population = weights.population
@@ -163,13 +164,3 @@ def _within_reach(latent: NDArray[np.float32], components: int) -> NDArray[np.fl
         )
         raise ModelError("face-not-readable", detail)
     return latent
-
-
-def _device(name: str) -> torch.device:
-    try:
-        found = torch.zeros(1, device=name)
-        found.item()  # `meta` holds no numbers
-        return found.device
-    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
-        reason = str(error).splitlines()[0]
-        raise ModelError("device-missing", f"torch cannot use the device {name!r} ({reason}); use cpu.") from error

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend_container.datasets.crop import extract_face
+from backend_container.models.device import checked
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.looks import Looks
 from backend_container.models.pca import LatentPCA
@@ -38,7 +39,7 @@ class StyleGAN2Engine:
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
         """Raises ModelError with slug `device-missing` when torch cannot use the device."""
         self.weights = weights
-        self._device = _usable(device)
+        self._device = checked(device)
         self._generator = weights.generator.to(self._device).eval().requires_grad_(False)
         self._synthesis = FrozenSynthesis(self._generator.synthesis)
         self._encoder = weights.encoder.to(self._device).eval().requires_grad_(False)
@@ -148,15 +149,6 @@ def square(photo: Photo, face: FaceBox, size: int) -> Photo:
     shrinking = min(crop.shape[:2]) > size
     resized = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)
-
-
-def _usable(device: str) -> torch.device:
-    try:
-        torch.zeros(1, device=device).item()  # `meta` holds no numbers
-    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch built without CUDA
-        reason = str(error).splitlines()[0]
-        raise ModelError("device-missing", f"torch cannot use the device {device!r} ({reason}); use cpu.") from error
-    return torch.device(device)
 
 
 @contextmanager
