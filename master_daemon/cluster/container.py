@@ -20,7 +20,9 @@ _IN_IMAGE = "python"
 _MAKE_CACHE = 'umask 077 && mkdir -p "$0" && exec "$@"'
 """Apptainer binds only what is there. Nothing is between the scheduler's signals and it: `exec`."""
 _MAKE_FOLDER = (
-    'umask 077; mkdir -p "$0" && [ -O "${0%/*}" ] && [ ! -L "${0%/*}" ] || exit 1; '
+    'umask 077; mkdir -p "$0" && [ -O "${0%/*}" ] && [ ! -L "${0%/*}" ] || { '
+    'echo "[LiGAN] ${0%/*} on $(uname -n) is no folder of the user $(id -un) alone, in which test jobs could run: '
+    'remove it, or set [backend] weights_cache to another." >&2; exit 1; }; '
     f'find "${{0%/*}}" -maxdepth 1 -name "trial-*" -mmin +{TRIAL_LEFTOVER_MIN} '
     "-exec chmod -R u+rwX {} ';' -exec rm -rf {} +; "
     'cd "$0" && exec "$@"'

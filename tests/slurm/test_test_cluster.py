@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -92,6 +93,25 @@ def test_a_configuration_that_nobody_answers_to_is_set_aside_and_put_back(slurm_
         assert conf.read_text() == foreign
     finally:
         conf.unlink()
+        slurm_cluster.control("up", "--user", USER)
+
+
+def test_nothing_of_an_earlier_user_of_the_same_name_is_in_the_way_of_jobs(slurm_cluster: SlurmCluster) -> None:
+    cache = Path(f"/var/tmp/ligan-{USER}")  # noqa: S108 (backend.weights_cache by default)
+    if cache.exists():
+        shutil.chown(cache, USER, USER)
+    else:
+        slurm_cluster.run_as_user("mkdir", str(cache))
+    slurm_cluster.control("up", "--user", USER)
+    assert cache.exists(), "its own stays"
+    shutil.chown(cache, "nobody")
+    slurm_cluster.control("up", "--user", USER)
+    assert not cache.exists()
+    slurm_cluster.run_as_user("mkdir", str(cache))
+    slurm_cluster.control("down")
+    try:
+        assert not cache.exists()
+    finally:
         slurm_cluster.control("up", "--user", USER)
 
 

@@ -90,7 +90,8 @@ def test_requeued_by_an_operator(house: SlurmHouse, developer: Developer) -> Non
 
 def test_waiting_with_slurms_reason(house: SlurmHouse, developer: Developer) -> None:
     """All GPUs are taken: the reason is told in plain words, and Ctrl-C cancels what has not begun."""
-    taken = [slurm("sbatch", "--parsable", "-p", "gpu", "--gres=gpu:2", "--wrap=sleep 300").strip() for _ in range(2)]
+    sbatch = ("sbatch", "--parsable", "-p", "gpu", "--gres=gpu:2", "--output=/dev/null", "--wrap=sleep 300")
+    taken = [slurm(*sbatch).strip() for _ in range(2)]
     try:
         submitting = developer.submit("--", "true")
         wait_until(lambda: "for a free machine" in submitting.notes, "the reason", WAIT)

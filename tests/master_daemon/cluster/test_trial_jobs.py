@@ -132,4 +132,7 @@ def test_a_folder_that_somebody_else_made_is_not_used(tmp_path: Path) -> None:
         {"backend": {"weights_cache": str(tmp_path / "cache")}, "trials": {"python": "pwd"}}
     )
     argv = list(trial_argv(settings, settings.trial, "backend", trial_folder(settings, "n1"), gpu=False))
-    assert subprocess.run(argv, capture_output=True).returncode == 1
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'cache'} on {os.uname().nodename} is no folder of the user" in done.stderr, "in the job's log"
+    assert "set [backend] weights_cache to another" in done.stderr
