@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from backend_container import threads
 from backend_container.phases import Phases
 from ligan.doorbell import Doorbell
 
@@ -53,6 +54,7 @@ def _serve() -> None:
     doorbell.ring()
     phases.end("register")
     _log()
+    threads.tell()
     # Flask and its kin, only now that the daemon knows of us
     from backend_container.backend import Backend
     from ligan.job import parse_bootstrap

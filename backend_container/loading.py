@@ -26,11 +26,6 @@ from ligan.wire.job import Bootstrap
 
 FAKE = "fake"
 """Engine name of `backend_container.models.fake`."""
-WAIT_POLICY = "PASSIVE"
-"""Threads of one network sleep while they wait for each other. By default they spin, and take the CPU from the very
-thread they wait for as soon as a machine has more backends than cores: a page took 10 s then, and 1.8 s with this."""
-
-
 RANDOM = 200
 """Random faces that show how far from the average an engine's faces are."""
 
@@ -91,7 +86,6 @@ def _load_fake(_: Bootstrap, phases: Phases) -> Models:
 
 
 def _load_networks(bootstrap: Bootstrap, phases: Phases) -> Models:
-    os.environ.setdefault("OMP_WAIT_POLICY", WAIT_POLICY)  # OpenMP reads it once, when torch brings it in
     import torch
 
     from backend_container.models.detector import FaceDetector

@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT))
 
 import skimage.data
 
+from backend_container import threads
 from backend_container.faces import foreground
-from backend_container.loading import WAIT_POLICY
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import load_engine
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds after which a refinement ends without it")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
-    wait_as_a_backend_does()
+    use_threads_as_a_backend_does()
     torch.set_num_threads(arguments.threads)
     figures = {
         "machine": machine(),
@@ -68,10 +68,11 @@ def main() -> None:
     show(figures, arguments.json)
 
 
-def wait_as_a_backend_does() -> None:
-    """OpenMP reads how its threads wait when torch brings it in, which has happened: begin again, told beforehand."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.execve(sys.executable, sys.orig_argv, os.environ | {"OMP_WAIT_POLICY": WAIT_POLICY})  # noqa: S606
+def use_threads_as_a_backend_does() -> None:
+    """Libraries read how when they are imported, which has happened: begin again, told beforehand."""
+    if not threads.told():
+        threads.tell()
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def page_row(arguments: argparse.Namespace, device: Device) -> Figures | str:

@@ -16,6 +16,7 @@ from backend_container.models.appearance.backdrop import even
 from backend_container.models.appearance.fillers import Fillers
 from backend_container.models.appearance.finisher import fixed_noise
 from backend_container.models.appearance.foresight import numbers
+from backend_container.models.appearance.frozen_finisher import FrozenFinisher
 from backend_container.models.appearance.grain import nobody
 from backend_container.models.appearance.warp import Image, moved
 from backend_container.models.appearance.weights import Weights
@@ -66,7 +67,7 @@ class AppearanceEngine:
         self._model = weights.model
         self._mesh = FaceMesh()
         self._device = checked(device)
-        self._finisher = weights.finisher.eval().to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._finisher = FrozenFinisher(weights.finisher.to(self._device), SIZE)
         self._noise = fixed_noise(SIZE, SIZE).to(device=self._device, memory_format=torch.channels_last)
         self._population = weights.population
         self.space = StandardSpace(self._model.components, self._model.dimension + weights.grain.count)

@@ -27,15 +27,17 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for convolution in (self.first, self.second):
-            x = F.leaky_relu_(_normalised(convolution(x)), 0.2)
+            x = normalised(convolution(x))
         return x
 
 
-def _normalised(x: Tensor) -> Tensor:
-    """Each image's channels to mean 0 and deviation 1. Of one image a batch's statistics are its own, and PyTorch's
-    batch normalisation leaves channels last, which its instance normalisation does not: a third of the time.
+def normalised(x: Tensor) -> Tensor:
+    """Each image's channels to mean 0 and deviation 1, and activated. Of one image a batch's statistics are its own,
+    and PyTorch's batch normalisation leaves channels last, which its instance normalisation does not: a third of the
+    time.
     """
-    return F.instance_norm(x) if len(x) > 1 else F.batch_norm(x, None, None, training=True)
+    x = F.instance_norm(x) if len(x) > 1 else F.batch_norm(x, None, None, training=True)
+    return F.leaky_relu_(x, 0.2)
 
 
 class Finisher(nn.Module):

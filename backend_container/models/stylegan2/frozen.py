@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from backend_container.models.packed import Convolution, convolution, doubling
 from backend_container.models.stylegan2.layers import EPSILON, FILTER, ModulatedConv2d, StyledConv2d
-from backend_container.models.stylegan2.packed import Convolution, convolution, doubling
 from backend_container.models.stylegan2.synthesis import Block, Synthesis, ToRGB
 
 GAIN = math.sqrt(2)

@@ -27,13 +27,13 @@ def convolution(weight: Tensor, side: int, groups: int = 1) -> Convolution:
     return lambda x: onednn._convolution_pointwise(x, packed, None, around, dense, dense, groups, "none", [], "")
 
 
-def doubling(weight: Tensor, side: int) -> Convolution:
+def doubling(weight: Tensor, side: int, padding: int = 0) -> Convolution:
     """`F.conv_transpose2d` of stride 2: `weight` (inputs, outputs, k, k), over maps of side x side pixels."""
     plain = weight.contiguous(memory_format=torch.channels_last)
     if not onednn_takes(weight):
-        return lambda x: F.conv_transpose2d(x, plain, stride=2)
-    around, stride, dense, onednn = [0, 0], [2, 2], [1, 1], torch.ops.mkldnn
-    size, rest = [1, len(weight), side, side], (around, around, stride, dense, 1)
+        return lambda x: F.conv_transpose2d(x, plain, stride=2, padding=padding)
+    around, more, stride, dense, onednn = [padding] * 2, [0, 0], [2, 2], [1, 1], torch.ops.mkldnn
+    size, rest = [1, len(weight), side, side], (around, more, stride, dense, 1)
     packed = onednn._reorder_convolution_transpose_weight(plain, *rest, size)
     return lambda x: onednn._convolution_transpose_pointwise(x, packed, None, *rest, "none", [], "")
 
