@@ -7,7 +7,15 @@ STATE_DIR ?= state
 BIN := .venv/bin
 WEBUI_SOURCES := $(shell find webui -type f -not -path 'webui/node_modules/*' -not -path 'webui/.cache/*' 2>/dev/null)
 
-.PHONY: run test bench faults attack setup webui wheel images cluster-test docs clean help
+# What modules, batch jobs and shells leave behind that would lead Python, pip, npm and cd astray
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS NODE_ENV CDPATH
+export PIP_USER := 0
+
+# A .venv knows its folder and its Python: in a checkout that was moved or copied it would run the one before
+MOVED := $(if $(wildcard .venv/bin),$(shell [ -x .venv/bin/python ] && { [ ! -e .venv/bin/activate ] || \
+  grep -qF -e "$$PWD/.venv" -e "$$(pwd -P)/.venv" -e "$$(readlink -f .venv)" .venv/bin/activate; } || echo moved))
+
+.PHONY: run test bench faults attack setup webui wheel images cluster-test docs clean help moved writable
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' Makefile
@@ -15,7 +23,7 @@ help:  ## this list
 run: .venv/.installed frontend_server/static/.built  ## start the whole system here; PORT=7022 STATE_DIR=state CONFIG=site.toml
 	@exec $(BIN)/ligan up --port $(PORT) --state-dir $(STATE_DIR) $(if $(CONFIG),--config $(CONFIG))
 
-test: .venv/.installed  ## lint, types and all tests
+test: writable .venv/.installed  ## lint, types and all tests
 	@$(MAKE) --silent --jobs=2 .venv/.tested frontend_server/static/.built
 	@$(BIN)/python .ci/steps
 
@@ -43,7 +51,14 @@ docs: .venv/.documented  ## the documents as a site: build/site/index.html
 	@rm -rf build/site
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -b html -d build/doctrees docs build/site
 
-.venv/.installed: setup.py constraints.txt model_parts.txt scripts/setup-python
+writable:
+	@[ -w . ] || { echo "make test: this folder is another user's; run the tests in a clone: git clone $(CURDIR)" >&2; exit 1; }
+
+moved:
+	@echo "setup: .venv is of another folder, or of a Python that is gone: it is made anew"
+	@rm -rf .venv
+
+.venv/.installed: setup.py constraints.txt model_parts.txt scripts/setup-python $(MOVED)
 	@PYTHON="$(PYTHON)" scripts/setup-python
 
 .venv/.tested: .venv/.installed

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from backend_container.faces import foreground
 from backend_container.models.engine import Engine, FaceBox, ModelError, Photo
 from backend_container.models.page_growth import read_table
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth
+from backend_container.models.sampling import DEFAULT_GROWTH, Growth, Page
 from backend_container.phases import Phases
 from backend_container.refiner import Refiner
 from backend_container.screening.looks import Screen
@@ -132,7 +132,7 @@ def _device(wanted: Literal["auto", "cpu", "cuda"], cuda: Callable[[], bool]) ->
 
 def _warm_up(models: Models) -> None:
     """One face through every network, so that the first task finds kernels chosen and memory mapped."""
-    photo = models.engine.synthesize(models.engine.neighbours(models.engine.mean, 1, 1, 0))[0]
+    photo = models.engine.synthesize(models.engine.neighbours(models.engine.mean, Page(1, 1, 0)))[0]
     side = models.engine.resolution
     face = next(iter(models.faces(photo)), FaceBox(0, 0, side, side, 1.0))
     if models.screen is not None:

@@ -15,7 +15,7 @@ from _report import Figures
 
 from backend_container.refine.method import MakeMethod, Method, Shot, Start
 from backend_container.refine.refinable import Refinable
-from backend_container.refine.refine import METHODS, refine
+from backend_container.refine.refine import METHODS, Listeners, refine
 from backend_container.refine.target import Target
 
 
@@ -59,14 +59,8 @@ def one(
     refinable: Refinable, target: Target, name: str, goal: float, limit_s: float, now: Callable[[], float]
 ) -> Figures:
     watched, began = Watched(METHODS[name], now), now()
-    refined = refine(
-        refinable,
-        target,
-        watched.begin,
-        deadline=began + limit_s,
-        now=now,
-        keep=lambda: watched.reached(goal),
-    )
+    tell = Listeners(keep=lambda: watched.reached(goal))
+    refined = refine(refinable, target, watched.begin, deadline=began + limit_s, now=now, tell=tell)
     between = [1000 * (later - earlier) for earlier, later in zip(watched.at[:-1], watched.at[1:], strict=True)]
     return {
         "seconds": round(watched.at[-1] - began, 2) if watched.reached(goal) else None,

@@ -48,8 +48,9 @@ from _vitals import Vitals, watch
 
 sys.path.insert(0, str(ROOT))
 
+from tests.frontend_server.pictures import encode
 from tests.site_file import Table, write_site
-from tests.system.photos import encoded, portrait_image
+from tests.system.photos import portrait_image
 from tests.system.running import System, ligan_up
 
 _PHOTOS = 12
@@ -132,7 +133,7 @@ async def _assets(url: str) -> Sequence[str]:
 def _photos(seed: int) -> Sequence[bytes]:
     """One person, in as many crops and sizes, as phones send them."""
     chance, portrait = random.Random(seed), portrait_image().resize((1536, 1536))
-    return [encoded(portrait.crop(_crop(chance)), "JPEG", quality=90) for _ in range(_PHOTOS)]
+    return [encode(portrait.crop(_crop(chance)), "JPEG", quality=90) for _ in range(_PHOTOS)]
 
 
 def _crop(chance: random.Random) -> tuple[int, int, int, int]:

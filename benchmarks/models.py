@@ -25,6 +25,8 @@ from _refine_time import refine_time
 from _report import ROOT, Figures, machine, parser_of, show, summary
 from _training_steps import VARIANTS, training
 
+from backend_container.models.sampling import Page
+
 sys.path.insert(0, str(ROOT))
 
 import skimage.data
@@ -123,7 +125,7 @@ def page(count: int, device: Device) -> Figures:
     def one(number: int) -> None:
         face = foreground(detector.find(photo))[0]
         suspect = None if screen is None else screen.look(engine.frame(photo, face)[np.newaxis])
-        fillers = engine.neighbours(engine.encode(photo, face), number, PAGE, number, suspect=suspect)
+        fillers = engine.neighbours(engine.encode(photo, face), Page(number, PAGE, number), suspect=suspect)
         images = engine.synthesize(fillers)
         if screen is not None:
             screen.look(images)

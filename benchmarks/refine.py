@@ -36,6 +36,7 @@ from backend_container.models.engine import Engine, FaceBox, ModelError, Photo, 
 from backend_container.models.features.network import FeatureNetwork, Features, load_features
 from backend_container.models.identity import IdentityEmbedding, distances, load_identity
 from backend_container.models.loader import WEIGHTS, load_engine
+from backend_container.models.sampling import Page
 from backend_container.refine.engine import RefinedEngine
 from backend_container.refine.refinable import Refinable, refinable_of
 from backend_container.refine.refine import METHODS, refine
@@ -60,7 +61,7 @@ class Judge:
 
     def page_kid(self, renderer: Engine, latent: np.ndarray) -> float:
         """How far pages around a latent are from the engine's random faces, x 1000."""
-        pages = [self.engine.neighbours(latent, page, A_PAGE, 0) for page in PAGES]
+        pages = [self.engine.neighbours(latent, Page(page, A_PAGE, 0)) for page in PAGES]
         found = self.features.features(renderer.synthesize(np.concatenate(pages)))
         return 1000 * squared_discrepancy(found, self.random)
 

@@ -20,7 +20,7 @@ from ligan.job import PUBLIC
 from ligan.problem import Problem, invalid_parameters
 from ligan.web.app import APIBlueprint, OpenAPI, make_app, reply
 from ligan.web.client import Client
-from ligan.web.guard import FRONTEND_HEADER, SESSION_HEADER
+from ligan.web.guard import FRONTEND_HEADER, session_id
 from ligan.wire.image import NewImage, Upload
 from ligan.wire.task import TaskKinds
 
@@ -65,12 +65,12 @@ def _api(daemon: Client, kinds: Kinds) -> APIBlueprint:
     @api.post("/uploads", summary="A photo", responses={"201": Upload})
     def upload(form: UploadForm) -> Response:
         """Takes JPEG, PNG, WebP, TIFF, BMP, GIF and HEIC of up to 25 MB and 50 million pixels."""
-        session_id = _session_id()
+        asking = session_id()
         with _READING:
             photo = read_photo(_file().stream)
         sha256 = hashlib.sha256(photo.png).hexdigest()
         daemon.put_bytes(f"/artifacts/{sha256}", photo.png)
-        new = NewImage(session_id=session_id, sha256=sha256, width=photo.width, height=photo.height, face=form.face)
+        new = NewImage(session_id=asking, sha256=sha256, width=photo.width, height=photo.height, face=form.face)
         return reply(_admit(daemon, new), 201)
 
     @api.get("/tasks/kinds", summary="The kinds of tasks with their parameters", responses={"200": TaskKinds})
@@ -95,13 +95,6 @@ def _admit(daemon: Client, new: NewImage) -> Upload:
             raise
         # The faces' boxes count in pixels of our copy, which may be smaller than the file.
         raise problem.extended(width=new.width, height=new.height) from problem
-
-
-def _session_id() -> str:
-    session_id = request.headers.get(SESSION_HEADER, "")
-    if not session_id:
-        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
-    return session_id
 
 
 def _index() -> Response:

@@ -13,12 +13,16 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from ligan import __version__
+from ligan.output import bear_any_terminal
+from ligan.user import introduce
 
 _GROUP = "ligan.commands"
 
 
 def main() -> int:
     """Entry point of `ligan`."""
+    introduce()
+    bear_any_terminal()
     verbs = {entry.name: entry for entry in entry_points(group=_GROUP)}
     parser = argparse.ArgumentParser(prog="ligan", description="A GPU of your own on a Slurm cluster, at a web page.")
     parser.add_argument("--version", action="version", version=f"ligan {__version__}")

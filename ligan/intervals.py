@@ -137,8 +137,8 @@ LINGER = 2.0
 """After a last answer, for the caller to read it: closing at once would take it back (TCP reset)."""
 MAX_DRAIN = 256 * 1024 * 1024
 """Bytes of a body that is refused which are read all the same: a browser shows no answer before it has sent all."""
-SSE_KEEPALIVE = 10.0
-"""Proxies cut silent streams at 15 to 60 s."""
+SSE_KEEPALIVE = 4.0
+"""A page that hears nothing twice in a row says so, within 10 s of it. Proxies cut silent streams at 15 to 60 s."""
 SSE_BACKLOG = 1000
 """Events kept per session for replay; a page of results makes about twenty."""
 MAX_UPLOAD = 25 * 1024 * 1024

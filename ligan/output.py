@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from threading import Event
 
 _left = Event()
@@ -14,6 +15,12 @@ _left = Event()
 def plain(text: str) -> str:
     """Without what UTF-8 cannot say: of file names that are no text each such byte as `\\udcff`."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def bear_any_terminal() -> None:
+    """From now on what its encoding cannot say is escaped, as Python does on standard error, and no error."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(text: str, end: str = "\n") -> None:

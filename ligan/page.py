@@ -19,7 +19,7 @@ from ligan.wire.image import Upload
 from ligan.wire.session import Session
 from ligan.wire.task import Task, TaskCreated, TaskKinds
 
-_READ_TIMEOUT = 30.0  # of the event stream, which sends a keepalive three times as often
+_READ_TIMEOUT = 30.0  # of the event stream, which is never silent for so long
 
 
 @dataclass(frozen=True)

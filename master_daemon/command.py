@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ligan.help import explained
 from ligan.memory import begin_without_thread_caches
 from master_daemon.daemon_file import default_state_dir
 
@@ -24,9 +25,7 @@ Exit status: 0 stopped, 1 could not start, or another daemon has taken over."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan up`."""
-    parser.description = _DESCRIPTION
-    parser.epilog = _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("--port", type=int, help="public port (default: 7022, or the site file's; 0: any free one)")
     parser.add_argument("--state-dir", type=Path, default=default_state_dir(), help="default: %(default)s")
     parser.add_argument("--config", type=Path, help="site file (TOML)")

@@ -22,6 +22,7 @@ from ligan.intervals import (
     WATCH_ALLOWANCE,
 )
 from ligan.settings import Settings
+from ligan.web.address import host_and_port
 from ligan.web.front import Front
 from ligan.web.http.server import HttpServer
 from ligan.web.serving import Server
@@ -143,7 +144,7 @@ class Daemon:
     @property
     def url(self) -> str:
         """The start page's address."""
-        return f"{self._certificates.public_scheme}://{self.parts.settings.daemon.host}:{self.port}/"
+        return f"{self._certificates.public_scheme}://{host_and_port(self.parts.settings.daemon.host, self.port)}/"
 
     def _tell_where(self) -> None:
         daemon_file.write(self.parts.observatory.state_dir, self.url, self._certificates.shown)

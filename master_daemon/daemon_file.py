@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ligan import __version__
+from ligan import __version__, durable
 from ligan.wire.admin import DaemonFile
 
 NAME = "daemon.json"
@@ -19,11 +19,7 @@ def default_state_dir() -> Path:
 def write(state_dir: Path, url: str, certificate: str = "") -> None:
     """Tell where this process answers, and what it shows there; whole or not at all, for its owner alone (0600)."""
     told = DaemonFile(url=url, pid=os.getpid(), version=__version__, certificate=certificate)
-    part = state_dir / f"{NAME}.part"
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(told.model_dump_json() + "\n")
-    part.replace(state_dir / NAME)
+    durable.write(state_dir / NAME, f"{told.model_dump_json()}\n".encode(), durable.PRIVATE)
 
 
 def remove(state_dir: Path) -> None:

@@ -10,13 +10,14 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from ligan.help import explained
 from ligan.output import say
 from ligan.settings import Settings, SettingsError, load_settings
 from master_daemon import daemon_file
 from master_daemon.accounts.findings import accounts_finding
 from master_daemon.cluster import findings
 from master_daemon.cluster.command import CommandError, Runner, run
-from master_daemon.cluster.container import python_argv
+from master_daemon.cluster.container import image_of, python_argv
 from master_daemon.cluster.factory import roles_of, slurm_site
 from master_daemon.cluster.local import JOB_VARIABLES
 from master_daemon.cluster.probe import Probe
@@ -47,8 +48,7 @@ _MODULES = {"frontend": "frontend_server.frontend", "backend": "backend_containe
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan doctor`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("--config", type=Path, help="site file (TOML)")
     parser.add_argument("--state-dir", type=Path, default=daemon_file.default_state_dir(), help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="run nothing on nodes, load no model")
@@ -96,16 +96,28 @@ def cluster_findings(settings: Settings, state_dir: Path, run_command: Runner, q
         found.append(findings.immediate(settings.backend))
     if quick or any(finding.health is Health.FAILED for finding in found):
         return found
-    tried = [probe.try_python(name, python(settings, name)) for name in roles]
+    tried = [probe.try_python(name, python(settings, name), remedy(settings, name)) for name in roles]
     return [*found, *tried]
 
 
 def python(settings: Settings, name: str) -> tuple[str, ...]:
     """argv that imports the role's program as a job would, in the job's container where it has one."""
     module = _MODULES.get(name, _MODULES["backend"])
-    if name != "frontend" and settings.backend.engine != "fake":
+    if _computes(settings, name):
         module += ", torch"  # the program itself imports it late, and a job would only fail then
     return (*python_argv(settings, name, roles_of(settings)[name]), "-c", f"import {module}")
+
+
+def remedy(settings: Settings, name: str) -> str:
+    """What to do where that fails."""
+    if image := image_of(settings.container, name):
+        return f"See that each node of its partition has Apptainer and this version's image, {image}."
+    package = "ligan[backend]" if _computes(settings, name) else "ligan"
+    return f"Set [{name}] python to one with {package} on a file system that the nodes share."
+
+
+def _computes(settings: Settings, name: str) -> bool:
+    return name != "frontend" and settings.backend.engine != "fake"
 
 
 def engine(settings: Settings) -> Finding:

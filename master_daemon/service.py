@@ -44,13 +44,13 @@ def serve(arguments: argparse.Namespace) -> int:
         _log_to_stderr(settings.daemon.log_format, arguments.verbose)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_serve(settings, arguments.state_dir.absolute()))
-    except (*_REFUSALS, PermissionError) as error:
+    except _REFUSALS as error:
         raise NotStartedError(str(error)) from error
     except DatabaseError as error:
         what = f"The database in {arguments.state_dir} cannot be used ({error.orig})"
         raise NotStartedError(f"{what}: see that its disk has room, or give another --state-dir.") from error
     except OSError as error:
-        raise NotStartedError(_explain(error)) from error
+        raise NotStartedError(_explain(error, arguments.state_dir.absolute())) from error
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -103,7 +103,10 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def _explain(error: OSError) -> str:
+def _explain(error: OSError, state_dir: Path) -> str:
     if error.errno == 98:  # EADDRINUSE
         return f"{error.strerror}: choose another port with --port (or PORT= for make run)."
+    if isinstance(error.filename, str) and state_dir.is_relative_to(error.filename):
+        what = f"{error.filename}: {error.strerror}"
+        return f"{what}: give another folder with --state-dir (or STATE_DIR= for make run)."
     return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shlex
@@ -11,6 +12,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from master_daemon.ssh.login_node import LoginNode
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "slurm" / "test-cluster"
 USER = "ligan-test"
+_USED = Path("/run/lock/ligan-test-cluster.used")
 MACHINE_CANNOT = 3
 """The script's exit status for a machine on which no cluster can run."""
 
@@ -118,14 +121,26 @@ def slurm_cluster() -> Iterator[SlurmCluster]:
     """The test cluster; left up if it was up before or has jobs of others. Skips where the machine cannot have one."""
     if os.geteuid() != 0:
         pytest.skip("only root can start the Slurm test cluster (slurm/test-cluster)")
-    was_up = subprocess.run([SCRIPT, "status"], capture_output=True).returncode == 0
-    up = subprocess.run([SCRIPT, "up", "--user", USER], capture_output=True, text=True)
-    if up.returncode == MACHINE_CANNOT:
-        pytest.skip(f"no Slurm test cluster on this machine: {up.stderr.strip()}")
-    assert up.returncode == 0, f"slurm/test-cluster up failed:\n{up.stderr}"
-    yield SlurmCluster(_environment())
-    if not was_up and not subprocess.run(["squeue", "--noheader"], capture_output=True).stdout:
-        subprocess.run([SCRIPT, "down"], check=True)
+    with alone(_USED):
+        was_up = subprocess.run([SCRIPT, "status"], capture_output=True).returncode == 0
+        up = subprocess.run([SCRIPT, "up", "--user", USER], capture_output=True, text=True)
+        if up.returncode == MACHINE_CANNOT:
+            pytest.skip(f"no Slurm test cluster on this machine: {up.stderr.strip()}")
+        assert up.returncode == 0, f"slurm/test-cluster up failed:\n{up.stderr}"
+        yield SlurmCluster(_environment())
+        if not was_up and not subprocess.run(["squeue", "--noheader"], capture_output=True).stdout:
+            subprocess.run([SCRIPT, "down"], check=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Tests break the cluster, and take it down: two runs at once would find each other's faults. Skips the second."""
+    with path.open("ab") as used:
+        try:
+            fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.skip("another run of the tests has the Slurm test cluster: run these when it has ended")
+        yield
 
 
 @pytest.fixture

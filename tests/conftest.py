@@ -3,6 +3,9 @@
 import os
 
 from backend_container import threads
+from tests.surroundings import lie_where_sockets_can
+
+lie_where_sockets_can()
 
 # Networks of tests are tiny: threads would cost them more than they bring, most of all beside other tests. Here, for it
 # counts from before torch is imported, and for every process that a test starts.

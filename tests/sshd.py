@@ -14,6 +14,7 @@ import pytest
 
 from master_daemon.ssh.login_node import LoginNode
 from tests.ligan.stub import wait_until
+from tests.port import free_port
 
 PROGRAM = Path("/usr/sbin/sshd")
 
@@ -29,7 +30,7 @@ class Sshd:
     """It lets its own user in by one key, and its sessions find the programs in `programs` first."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self.port = folder, _free_port()
+        self.folder, self.port = folder, free_port()
         self.programs = folder / "bin"
         self.programs.mkdir()
         self.key, self._host_key = folder / "key", folder / "host_key"
@@ -124,9 +125,3 @@ def need_sshd() -> None:
     """Skips where there is none; the Slurm test cluster installs it."""
     if not PROGRAM.exists():
         pytest.skip(f"no {PROGRAM} on this machine (Debian: openssh-server)")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

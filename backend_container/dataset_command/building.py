@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,13 +18,22 @@ from backend_container.datasets.recipe import Cut, Recipe, applied
 from backend_container.datasets.report import Report
 from backend_container.datasets.report_page import PAGE
 from backend_container.datasets.shard_index import LARGEST, DatasetError
-from backend_container.datasets.sources import Source
+from backend_container.datasets.sources import check_sources
 from ligan.output import plain, say
 from ligan.wire.base import Message
 
 STOPPED = 130
 _AS_IS: dict[str, Any] = {"cut": Cut.WHOLE, "min_size": 0, "grey": True, "quality": False, "similar": 0.0}
 """What the filters are where faces are cut out already."""
+_CUT = "--min-face and --confidence let smaller and less certain faces in, --as-is takes faces that are cut out already"
+_REMEDIES = {
+    "size_filter": "--min-size lets smaller photos in",
+    "color_filter": "--keep-grey keeps photos without colours",
+    "extract_face": _CUT,
+    "align_face": _CUT,
+    "quality_filter": "--no-quality keeps bright and dark faces",
+}
+"""What keeps faces that a step drops, where none is left."""
 
 
 class Built(Message):
@@ -60,7 +69,7 @@ def build(arguments: argparse.Namespace) -> int:
     progress.end()
     built = _built(arguments.out, recipe.size, report, progress.speed(report.read))
     say(built.model_dump_json(indent=2) if arguments.json else show(built))
-    return 0
+    return 0 if built.kept else _failed(progress, emptied(built))
 
 
 def _failed(progress: ProgressLine, sentence: str) -> int:
@@ -98,30 +107,19 @@ def show(built: Built) -> str:
     )
 
 
+def emptied(built: Built) -> str:
+    """What to do where no face is left, by the step that dropped most."""
+    most = max(built.dropped, key=built.dropped.__getitem__, default="")
+    remedy = _REMEDIES.get(most, "The report says why")
+    return f"No face is left. {remedy}."
+
+
 def _create(arguments: argparse.Namespace, recipe: Recipe, progress: ProgressLine) -> Report:
     photos = Dataset.load(*arguments.sources, labels=arguments.labels)
-    _check_sources(photos.sources, arguments.labels)
+    check_sources(photos.sources, arguments.labels)
     return applied(recipe, photos).create(
         arguments.out, size=recipe.size, workers=arguments.workers, on_progress=progress
     )
-
-
-def _check_sources(sources: Sequence[Source], labels: Sequence[Path]) -> None:
-    """Raise DatasetError where there is no image, or a file of labels is of other images."""
-    _, first = next(_images(sources), (None, None))
-    if first is None:
-        raise DatasetError(f"There is no image in {', '.join(str(source.path) for source in sources)}.")
-    for number, path in enumerate(labels):  # a source's first tables are these
-        if not any(source.known(source.tables[number], name).labels for source, name in _images(sources)):
-            raise DatasetError(
-                f"{path} says nothing of any image: they are called {first} and the like. Give labels that name them "
-                "so, or leave --labels out."
-            )
-
-
-def _images(sources: Sequence[Source]) -> Iterator[tuple[Source, str]]:
-    """Sources and names, one by one: the first ones tell most of the time, and a source may be long."""
-    return ((source, found.name) for source in sources for found in source.references())
 
 
 def _check(recipe: Recipe, workers: int) -> None:

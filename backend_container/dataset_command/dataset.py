@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from ligan.help import explained
+
 _DESCRIPTION = """Make data sets of faces: photos are filtered, faces cut out of them, and what is left is stored as
 shards, which trainers map into memory (docs/datasets.md)."""
 _EPILOG = """examples:
@@ -55,10 +57,10 @@ NOT_INSTALLED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan dataset`."""
-    _teach(parser, _DESCRIPTION, _EPILOG)
+    explained(parser, _DESCRIPTION, _EPILOG)
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
-    _add_build(_teach(deeds.add_parser("build", help="make a data set of photos"), _BUILD, _BUILD_EPILOG))
-    _add_info(_teach(deeds.add_parser("info", help="tell what a data set holds"), _INFO, _INFO_EPILOG))
+    _add_build(explained(deeds.add_parser("build", help="make a data set of photos"), _BUILD, _BUILD_EPILOG))
+    _add_info(explained(deeds.add_parser("info", help="tell what a data set holds"), _INFO, _INFO_EPILOG))
 
 
 def dataset(arguments: argparse.Namespace) -> int:
@@ -74,12 +76,6 @@ def dataset(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"ligan dataset: {error.name} is not installed here: pip install 'ligan[backend]'", file=sys.stderr)
         return NOT_INSTALLED
-
-
-def _teach(parser: argparse.ArgumentParser, description: str, epilog: str) -> argparse.ArgumentParser:
-    parser.description, parser.epilog = description, epilog
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    return parser
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:

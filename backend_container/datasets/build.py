@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend_container.datasets import durable
 from backend_container.datasets.build_state import STATE, BuildState, alone, fingerprint, saved_state
 from backend_container.datasets.face import Face
 from backend_container.datasets.reference import Reference
@@ -18,6 +17,7 @@ from backend_container.datasets.shard_writer import ShardWriter
 from backend_container.datasets.sources import references_of
 from backend_container.datasets.step import Kind, Rest, Step, parted, prepared
 from backend_container.datasets.workers import outcomes
+from ligan import durable
 
 if TYPE_CHECKING:
     from backend_container.datasets.dataset import Dataset

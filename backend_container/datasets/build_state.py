@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from backend_container.datasets import durable
 from backend_container.datasets.reference import Reference
 from backend_container.datasets.report import Report
 from backend_container.datasets.shard_index import FORMAT, INDEX, DatasetError, Shard
 from backend_container.datasets.step import Step
+from ligan import durable
 from ligan.wire.base import Message
 
 STATE = "build.json"

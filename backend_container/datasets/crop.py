@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from backend_container.models.engine import FaceBox, Photo
+from backend_container.models.engine import FaceBox
 
 GOAL = 2
 """Side of the wished-for crop, in units of the face's longer side."""
-
-
-def extract_face(photo: Photo, face: FaceBox) -> Photo:
-    """The pixels of `face_crop`, uint8, shape (bottom - top, right - left, 3); a view of the photo, not yet resized."""
-    height, width = photo.shape[:2]
-    left, top, right, bottom = face_crop(width, height, face)
-    return photo[top:bottom, left:right]
 
 
 def face_crop(width: int, height: int, face: FaceBox) -> tuple[int, int, int, int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, ValidationError
 
-from backend_container.datasets import durable
 from ligan.wire.base import Message
 
 FORMAT = 1
@@ -110,8 +110,13 @@ def check_files(folder: Path, index: ShardIndex, *, contents: bool) -> None:
     """Raise DatasetError when a file is absent or not of its length or, with `contents`, not of its SHA-256."""
     for file in (file for shard in index.shards for file in shard.files):
         _check_length(folder / file.name, file.bytes)
-        if contents and durable.sha256_of(folder / file.name) != file.sha256:
+        if contents and _sha256(folder / file.name) != file.sha256:
             raise DatasetError(f"{folder / file.name} is damaged: its SHA-256 is not the index's. Build the set again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_length(path: Path, expected: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend_container.datasets import durable
 from backend_container.datasets.shard_index import (
     FORMAT,
     INDEX,
@@ -24,6 +23,7 @@ from backend_container.datasets.shard_index import (
     ShardLabels,
 )
 from backend_container.models.engine import Photo
+from ligan import durable
 
 SHARD_BYTES = 32 << 20
 """Pixels of a full shard: what is lost when a build is stopped, and 300 open files for 100,000 faces of 128 pixels."""

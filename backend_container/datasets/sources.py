@@ -56,6 +56,24 @@ def references_of(sources: Iterable[Source]) -> Iterator[Reference]:
         yield from source.references()
 
 
+def check_sources(sources: Sequence[Source], labels: Sequence[Path]) -> None:
+    """Raise DatasetError where there is no image, or a file of labels is of other images."""
+    _, first = next(_images(sources), (None, None))
+    if first is None:
+        raise DatasetError(f"There is no image in {', '.join(str(source.path) for source in sources)}.")
+    for number, path in enumerate(labels):  # a source's first tables are these
+        if not any(source.known(source.tables[number], name).labels for source, name in _images(sources)):
+            raise DatasetError(
+                f"{path} says nothing of any image: they are called {first} and the like. Give labels that name them "
+                "so, or leave --labels out."
+            )
+
+
+def _images(sources: Sequence[Source]) -> Iterator[tuple[Source, str]]:
+    """Sources and names, one by one: the first ones tell most of the time, and a source may be long."""
+    return ((source, found.name) for source in sources for found in source.references())
+
+
 def _beside(path: Path) -> Iterator[LabelTable]:
     stem = path.parent / (path.name.removesuffix(".tar") if path.is_file() else path.name)
     labels, points = stem.with_name(stem.name + ".json"), stem.with_name(stem.name + POINTS_SUFFIX)

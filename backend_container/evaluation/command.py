@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ligan.help import explained
 from ligan.output import plain, say
 
 if TYPE_CHECKING:
@@ -29,20 +30,27 @@ Progress goes to standard error. Exit status: 0 judged, 1 a model, photo set or 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan evaluate`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("--engine", default="appearance", help="appearance or stylegan2; default: %(default)s")
     parser.add_argument("--weights", type=Path, metavar="FOLDER", help="its weights; default: the packaged ones")
     parser.add_argument("--device", default="cpu", help="torch device of the engine; default: %(default)s")
     parser.add_argument("--photos", type=Path, metavar="PATH", help="folder of photos, tar of them, or data set")
     parser.add_argument(
-        "--labels", type=Path, action="append", default=[], metavar="FILE", help="more labels: JSON, CSV"
+        "--labels",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="labels by file name, as `ligan dataset build` takes them",
     )
     parser.add_argument("--count", type=at_least(2), default=200, help="photos and random faces; default: %(default)s")
     parser.add_argument("--least-age", type=at_least(0), default=18, help="of people whose age is known; %(default)s")
     parser.add_argument("--seed", type=at_least(0), default=0, help="default: %(default)s")
     parser.add_argument("--features", default="lite0", help="of FID and KID: lite0 or inception; default: %(default)s")
     parser.add_argument("--feature-weights", type=Path, metavar="FILE", help="their network's; inception needs them")
+    parser.add_argument(
+        "--attributes", type=Path, action="append", default=[], metavar="FOLDER", help="heads of your own training"
+    )
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder of the report; default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the figures for scripts")
 
@@ -89,13 +97,14 @@ def _evaluation(arguments: argparse.Namespace) -> Evaluation:
     plan = Plan(arguments.count, arguments.seed, arguments.least_age)
     photos = _photos(arguments.photos, arguments.labels) if arguments.photos else None
     engine = load_engine(arguments.engine, arguments.weights, arguments.device)
-    judges = load_judges(arguments.features, arguments.feature_weights)
+    judges = load_judges(arguments.features, arguments.feature_weights, attributes=arguments.attributes)
     setting = Setting(
         engine=engine.name,
         resolution=engine.resolution,
         weights=fingerprint(arguments.weights or WEIGHTS / arguments.engine),
         features=judges.features and judges.features.name,
         identity=judges.identity and judges.identity.name,
+        attributes=judges.attributes and judges.attributes.name,
         photos=arguments.photos and plain(arguments.photos.name),
         count=plan.count,
         seed=plan.seed,
@@ -105,10 +114,11 @@ def _evaluation(arguments: argparse.Namespace) -> Evaluation:
 
 def _photos(path: Path, labels: Sequence[Path]) -> list[Reference]:
     from backend_container.datasets.labels import UTKFACE, read_table
-    from backend_container.datasets.sources import open_source
+    from backend_container.datasets.sources import check_sources, open_source
 
-    tables = [read_table(file) for file in (*labels, Path(UTKFACE))]
-    return list(open_source(path, tables).references())
+    source = open_source(path, [read_table(file) for file in (*labels, Path(UTKFACE))])
+    check_sources([source], labels)
+    return list(source.references())
 
 
 def _answered(arguments: argparse.Namespace, evaluation: Evaluation) -> int:

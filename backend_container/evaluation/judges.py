@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,18 +28,30 @@ class Judges:
     absent: tuple[Absent, ...] = ()
 
 
-def load_judges(features: str, feature_weights: Path | None = None, device: str = "cpu") -> Judges:
-    """Those that can be had. Raises ModelError when there is no detector, or the features asked for cannot be had."""
+def load_judges(
+    features: str, feature_weights: Path | None = None, device: str = "cpu", attributes: Sequence[Path] = ()
+) -> Judges:
+    """Those that can be had; heads in the folders `attributes` are asked before the packaged ones.
+
+    Raises ModelError when there is no detector, or the features or heads asked for cannot be had.
+    """
     from backend_container.models.attributes.loader import load_predictor
     from backend_container.models.detector import FaceDetector
     from backend_container.models.features.network import load_features
     from backend_container.models.identity import load_identity
 
     absent: list[Absent] = []
+    own = [_heads(folder, device) for folder in attributes]
     identity = _optional("identity distances", lambda: load_identity(device), absent)
-    attributes = _optional("attributes", lambda: load_predictor(device), absent)
+    predictor = _optional("attributes", lambda: load_predictor(device, first=own), absent)
     network = load_features(features, feature_weights, device)
-    return Judges(FaceDetector(), network, identity, attributes, tuple(absent))
+    return Judges(FaceDetector(), network, identity, predictor, tuple(absent))
+
+
+def _heads(folder: Path, device: str) -> AttributePredictor:
+    from backend_container.models.attributes.trained import TrainedPredictor  # torch
+
+    return TrainedPredictor.load(folder, device)
 
 
 def _optional(what: str, load: Callable[[], T], absent: list[Absent]) -> T | None:

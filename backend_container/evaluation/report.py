@@ -20,6 +20,7 @@ class Setting(Message):
     weights: str | None = Field(description="sha256 over the weight files; null for an engine without")
     features: str | None = Field(description="network whose features FID, KID, precision and recall compare")
     identity: str | None = Field(description="identity embedding")
+    attributes: str | None = Field(None, description="attribute predictors, in the order in which they are asked")
     photos: str | None = Field(description="name of the folder, tar or data set; null without one")
     count: int = Field(description="photos and random faces asked for")
     seed: int

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend_container.models.looks import Looks
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth
+from backend_container.models.sampling import Page
 
 Photo = NDArray[np.uint8]
 """RGB image, uint8, shape (height, width, 3), values 0 to 255."""
@@ -86,22 +86,14 @@ class Engine(Protocol):
         """`count` random faces. The nth depends on seed and n alone, whatever `count` is."""
         ...
 
-    def neighbours(
-        self,
-        latent: NDArray[np.float32],
-        page: int,
-        count: int,
-        seed: int,
-        growth: Growth = DEFAULT_GROWTH,
-        suspect: Looks | None = None,
-    ) -> Latents:
-        """`count` faces like that of a latent (shape latent_shape), less alike with each page (1, 2, ...). The nth of a
-        page depends on the latent, the suspect and (seed, page, n) alone, to the byte.
+    def neighbours(self, latent: NDArray[np.float32], page: Page, suspect: Looks | None = None) -> Latents:
+        """A page of faces like that of a latent (shape latent_shape). The nth of it depends on the latent, the suspect
+        and the page's (seed, number, n) alone, to the byte.
 
         `suspect` is what networks see of the one face that the latent is of: an engine that can foresee what they would
         see of its own faces chooses those that are as far in identity as the page shall be, and of such age and gender.
 
-        Raises ValueError when page or count is below 1, or the seed negative.
+        Raises ValueError when number or count is below 1, or the seed negative.
         """
         ...
 

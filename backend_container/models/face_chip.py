@@ -35,6 +35,12 @@ USUAL = np.array([[86.8, 60.7], [72.6, 61.5], [41.3, 60.6], [55.3, 61.5], [63.7,
 pairs of photos of the London set are told apart."""
 
 
+def of_frame(side: int, size: int, padding: float) -> NDArray[np.float64]:
+    """`to_chip` of an aligned frame of `side` pixels."""
+    # Pixel i of a frame covers i to i + 1: enlarged, its centre moves by half of what it grows
+    return to_chip((USUAL + 0.5) * (side / FRAME) - 0.5, size, padding)
+
+
 def face_chips(photos: Photos, size: int, padding: float) -> Photos:
     """Chips, uint8, shape (n, size, size, 3), of aligned faces of any size, shape (n, side, side, 3)."""
     chips = [_chip(photo, size, padding) for photo in photos]
@@ -42,9 +48,7 @@ def face_chips(photos: Photos, size: int, padding: float) -> Photos:
 
 
 def _chip(photo: Photo, size: int, padding: float) -> Photo:
-    scale = photo.shape[0] / FRAME
-    # Pixel i of a frame covers i to i + 1: enlarged, its centre moves by half of what it grows
-    turn = to_chip((USUAL + 0.5) * scale - 0.5, size, padding)
+    turn = of_frame(photo.shape[0], size, padding)
     shrinking = 1 / float(np.hypot(*turn[:, 0]))
     soft = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrinking) if shrinking >= 1.5 else photo
     chip = cv2.warpAffine(soft, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

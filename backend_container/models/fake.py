@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.looks import Looks
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
+from backend_container.models.sampling import Page, neighbours
 
 RESOLUTION = 32
 _MIDDLE, _SPREAD = 128.0, 32.0  # a standard deviation of latents, in units of colour
@@ -54,17 +54,9 @@ class FakeEngine:
     def sample(self, seed: int, count: int) -> Latents:
         return np.stack([np.random.default_rng((seed, n)).standard_normal(3, np.float32) for n in range(count)])
 
-    def neighbours(
-        self,
-        latent: NDArray[np.float32],
-        page: int,
-        count: int,
-        seed: int,
-        growth: Growth = DEFAULT_GROWTH,
-        suspect: Looks | None = None,
-    ) -> Latents:
+    def neighbours(self, latent: NDArray[np.float32], page: Page, suspect: Looks | None = None) -> Latents:
         """In the thesis's ball, `sampling.neighbours`, whatever the suspect looks like."""
-        return neighbours(self.space, latent, page, count, seed, growth)
+        return neighbours(self.space, latent, page)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """An ellipse of the face's mean colour."""

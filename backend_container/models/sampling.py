@@ -52,6 +52,19 @@ class Growth:
 
 
 DEFAULT_GROWTH = Growth()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which fillers are asked for. The nth of them depends on the seed, the number and n alone, whatever `count` is."""
+
+    number: int
+    """1, 2, ...: later ones are less alike."""
+    count: int
+    seed: int
+    growth: Growth = DEFAULT_GROWTH
+
+
 LIMIT = 2.0
 """Standard deviations between the average face and a neighbour along any one direction, at most."""
 
@@ -91,10 +104,8 @@ def ball(seed: int, *key: int, centre: NDArray[np.float32], radius: float, count
     return np.stack([centre + radius * _unit_ball_point(stream(seed, *key, n), centre.size) for n in range(count)])
 
 
-def neighbours(
-    space: Space, latent: NDArray[np.float32], page: int, count: int, seed: int, growth: Growth = DEFAULT_GROWTH
-) -> Latents:
-    """Latents of `count` faces like `latent` (shape latent_shape), less alike with each page (1, 2, ...).
+def neighbours(space: Space, latent: NDArray[np.float32], page: Page) -> Latents:
+    """Latents of a page of faces like `latent` (shape latent_shape).
 
     It is `Engine.neighbours` of engines that know no people. They are drawn in the ball around the face's place in the
     subspace and lifted back. What the subspace leaves out of the latent is left out of its neighbours too, as the
@@ -107,11 +118,11 @@ def neighbours(
     And far pages, whose steps add to the face's own distance, would hold nobody whom one could meet. The domain is
     convex and holds the centre, so holding a neighbour within it takes it no farther from the centre.
 
-    The nth of a page depends on (seed, page, n) alone, to the byte. Raises ValueError as `ball` and `page_radius` do.
+    The nth of a page depends on (seed, number, n) alone, to the byte. Raises ValueError as `ball` and `page_radius` do.
     """
     centre = _allowable(space.project(latent[np.newaxis]))[0]
-    radius = page_radius(page, space.dimension, growth)
-    points = _allowable(ball(seed, page, centre=centre, radius=radius, count=count))
+    radius = page_radius(page.number, space.dimension, page.growth)
+    points = _allowable(ball(page.seed, page.number, centre=centre, radius=radius, count=page.count))
     # One by one: a matrix product of another height may round differently.
     return np.concatenate([space.lift(point[np.newaxis]) for point in points])
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from backend_container.models.engine import Engine, FaceBox, Latents, Photo, Photos, Space
 from backend_container.models.looks import Looks
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth
+from backend_container.models.sampling import Page
 from backend_container.refine.refinable import refinable_of
 from backend_container.refine.refined import RefinedWeights
 
@@ -49,16 +49,8 @@ class RefinedEngine:
     def sample(self, seed: int, count: int) -> Latents:
         return self._engine.sample(seed, count)
 
-    def neighbours(
-        self,
-        latent: NDArray[np.float32],
-        page: int,
-        count: int,
-        seed: int,
-        growth: Growth = DEFAULT_GROWTH,
-        suspect: Looks | None = None,
-    ) -> Latents:
-        return self._engine.neighbours(latent, page, count, seed, growth, suspect)
+    def neighbours(self, latent: NDArray[np.float32], page: Page, suspect: Looks | None = None) -> Latents:
+        return self._engine.neighbours(latent, page, suspect)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         return self._engine.frame(photo, face)

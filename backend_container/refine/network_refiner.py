@@ -8,7 +8,7 @@ from backend_container.latent_cache import Recent
 from backend_container.models.engine import Engine, ModelError
 from backend_container.refine.engine import CAPACITY, RefinedEngine
 from backend_container.refine.refinable import refinable_of
-from backend_container.refine.refine import Refined, refine
+from backend_container.refine.refine import Listeners, Refined, refine
 from backend_container.refine.refined import RefinedWeights
 from backend_container.refine.target import Target
 from backend_container.refiner import Ears, Moved, Wish, Won
@@ -30,11 +30,8 @@ class NetworkRefiner:
             wish.method,
             deadline=wish.began + wish.seconds - _spent(wish.resume),
             now=wish.now,
-            progress=ears.progress,
-            preview=lambda image, _error: ears.preview(image),
-            checkpoint=ears.checkpoint,
+            tell=Listeners(ears.progress, lambda image, _loss: ears.preview(image), ears.checkpoint, ears.keep),
             resume=wish.resume,
-            keep=ears.keep,
             fingerprint=self._fingerprint,
             seed=wish.seed,
         )

@@ -63,6 +63,9 @@ class Listeners:
     """Whether to stop and keep the best so far; asked before every step."""
 
 
+NOBODY = Listeners()
+
+
 def refine(
     refinable: Refinable,
     target: Target,
@@ -70,10 +73,7 @@ def refine(
     *,
     deadline: float,
     now: Callable[[], float],
-    progress: Callable[[float], None] = Listeners.progress,
-    preview: Callable[[Photo, float], None] = Listeners.preview,
-    keep: Callable[[], bool] = Listeners.keep,
-    checkpoint: Callable[[bytes], None] = Listeners.checkpoint,
+    tell: Listeners = NOBODY,
     resume: bytes | None = None,
     fingerprint: str | None = None,
     seed: int = 0,
@@ -85,11 +85,11 @@ def refine(
     `fingerprint` is that of the engine's weights. A checkpoint that is damaged, or of another engine, method or photo
     size, is passed over with a warning, and the refinement begins at the beginning.
 
-    Raises KeyError when there is no such method, and what the callbacks raise.
+    Raises KeyError when there is no such method, and what the listeners raise.
     """
     name = method if isinstance(method, str) else method.__name__.lower()
     make = METHODS[method] if isinstance(method, str) else method
-    run = _Run(refinable, target, name, fingerprint, now, deadline, Listeners(progress, preview, checkpoint, keep))
+    run = _Run(refinable, target, name, fingerprint, now, deadline, tell)
     run.resume(resume)
     return run.to_the_end(make, seed)
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backend_container.models.appearance.align import align, alignment
 from backend_container.models.engine import Photo
 from backend_container.models.landmarks import Points
 
@@ -48,6 +49,12 @@ def picture(image: Tensor) -> Photo:
     return np.asarray(levels.permute(1, 2, 0).to(torch.uint8).cpu().numpy(), np.uint8)
 
 
+def aligned_mask(photo: Photo, found: Points, size: int) -> NDArray[np.float32]:
+    """`face_mask` in the frame of a photo with these landmarks; 0 where the photo's border was continued."""
+    photographed = cv2.warpAffine(np.ones(photo.shape[:2], np.float32), alignment(found, size), (size, size))
+    return np.asarray(face_mask(align(photo, found, size)[1], size) * photographed, np.float32)
+
+
 def face_mask(outline: Points, size: int) -> NDArray[np.float32]:
     """Weights, shape (size, size), of a face whose points (n, 2), in pixels of the frame, lie inside its outline.
 
@@ -59,10 +66,3 @@ def face_mask(outline: Points, size: int) -> NDArray[np.float32]:
     around = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
     soft = cv2.GaussianBlur(inside, (0, 0), size / 64), HALO * cv2.GaussianBlur(around, (0, 0), size / 32)
     return np.asarray(np.maximum(*soft), np.float32)
-
-
-def ellipse(left: float, top: float, right: float, bottom: float, points: int = 64) -> Points:
-    """The outline of a face of which only the box is known, shape (points, 2)."""
-    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    centre, half = np.array([left + right, top + bottom]) / 2, np.array([right - left, bottom - top]) / 2
-    return np.asarray(centre + half * np.stack([np.cos(angle), np.sin(angle)], axis=1), np.float32)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from backend_container.models.engine import Engine
+from backend_container.models.sampling import Page
 from backend_container.refine.method import Shot, Start
 from backend_container.refine.target import planes
 
@@ -96,6 +97,6 @@ class Neighbour:
 
     def draw(self, pivot: Tensor) -> None:
         page, seed = int(self._random.integers(1, self._pages + 1)), int(self._random.integers(2**32))
-        latents = self._engine.neighbours(pivot.cpu().numpy(), page, 1, seed)
+        latents = self._engine.neighbours(pivot.cpu().numpy(), Page(page, 1, seed))
         untouched = planes(self._engine.synthesize(latents)[0], pivot.device)
         self.pair = torch.from_numpy(latents).to(pivot.device), untouched

@@ -23,7 +23,10 @@ class Params(TaskParams):
 @task(Params, title="Similar faces", time_request_s=30)
 def similar(context: Context, params: Params) -> list[Rendered]:
     """Faces of people who do not exist, similar to the one on the photo; less so with each page."""
+    from backend_container.models.sampling import Page
+
     latent = context.latent(params.image)
     suspect = context.looks(params.image)
-    latents = context.engine.neighbours(latent, params.page, params.count, params.seed, context.growth, suspect)
+    page = Page(params.page, params.count, params.seed, context.growth)
+    latents = context.engine.neighbours(latent, page, suspect)
     return context.screen(context.render(latents, [""] * params.count), params.image)

@@ -20,7 +20,7 @@ from backend_container.models.appearance import weights
 from backend_container.models.appearance.engine import AppearanceEngine
 from backend_container.models.appearance.foresight import Foresight, numbers
 from backend_container.models.engine import Latents
-from backend_container.models.sampling import Growth
+from backend_container.models.sampling import Growth, Page
 from backend_container.screening.face_screen import load_screen
 from backend_container.screening.looks import Screen
 from backend_container.training.in_a_sentence import in_a_sentence
@@ -83,7 +83,7 @@ def _fillers(engine: AppearanceEngine, suspects: int) -> Iterator[Latents]:
         suspect[:dimension] += random.standard_normal(dimension).astype(np.float32) * random.choice(STRAYS)
         radius = float(random.uniform(NEAREST, FARTHEST))
         page, seed = int(random.integers(1, PAGES + 1)), int(random.integers(10**6))
-        yield engine.neighbours(suspect, page, EACH, seed, Growth(measured=(radius,) * PAGES))
+        yield engine.neighbours(suspect, Page(page, EACH, seed, Growth(measured=(radius,) * PAGES)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.population import Population
 from backend_container.models.appearance.warp import Vertices
 from backend_container.models.engine import Photos
-from backend_container.models.sampling import neighbours
+from backend_container.models.sampling import Page, neighbours
 from backend_container.training.appearance import DEFAULT, Recipe, Warped, fit
 from backend_container.training.appearance_faces import Faces
 
@@ -108,7 +108,7 @@ def nobody(model: AppearanceModel, people: Population, latents: Array, weights: 
     of = stream.choice(len(latents), count - count // 2, p=weights)
     pages = stream.integers(1, PAGES + 1, len(of))
     like = [
-        neighbours(space, latents[row], page, 1, seed + n)[0]
+        neighbours(space, latents[row], Page(page, 1, seed + n))[0]
         for n, (row, page) in enumerate(zip(of.tolist(), pages.tolist(), strict=True))
     ]
     return renders(model, np.concatenate([space.lift(people.draw(seed, count // 2)), np.stack(like)]))

@@ -20,9 +20,9 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as format_tensors
 from torch import Tensor
 
-from backend_container.datasets import durable
 from backend_container.training.error import TrainingError
 from backend_container.training.state_tree import State, StateError, flatten, rebuild
+from ligan import durable
 
 PART_BYTES = 15 << 20
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from typing import Any
 from backend_container.training.error import TrainingError
 from backend_container.training.telling import Json, Plain
 from backend_container.training.training_config import TrainingConfig, example, make_config, read_config
+from ligan.help import explained
 from ligan.output import say
 from ligan.settings import seconds as parse_seconds
 
@@ -38,8 +39,7 @@ command, its configuration or its data cannot be used."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan train`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML; default: those of --example")
     parser.add_argument("--data", type=Path, metavar="SHARDS", help="folder of shards to train on")

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from backend_container.models.appearance import mesh, weights
-from backend_container.models.appearance.finisher import WIDTHS, Finisher, fixed_noise
+from backend_container.models.appearance.finisher import WIDTHS, Finisher
 from backend_container.models.engine import Photos
 from backend_container.models.weight_storage import unpacked
 from backend_container.training.appearance import Recipe, fit, warped
@@ -228,15 +228,6 @@ def prepare_lessons(
 def _report(seen: int, wanted: int, speed: float, losses: dict[str, float]) -> None:
     shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
     log.info("%d of %d images, %.1f images/s, %.0f s left: %s", seen, wanted, speed, (wanted - seen) / speed, shown)
-
-
-@torch.inference_mode()
-def held_out_l1(finisher: Finisher, pairs: Pairs) -> tuple[float, float]:
-    """Mean absolute error of renders with details, 0 to 1, before and after the finisher."""
-    renders, photos = _planes(pairs.detailed), _planes(pairs.photos)
-    noise = fixed_noise(*renders.shape[2:])
-    finished = torch.cat([finisher(render[None], noise) for render in renders])
-    return F.l1_loss(renders, photos).item(), F.l1_loss(finished, photos).item()
 
 
 def _pairs(pairs: Pairs, count: int, stream: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from backend_container.datasets import durable
+from ligan import durable
 
 Numbers = list[list[float]]
 

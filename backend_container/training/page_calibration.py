@@ -25,7 +25,7 @@ from backend_container.models.identity import IdentityEmbedding, distances, load
 from backend_container.models.loader import WEIGHTS, load_engine
 from backend_container.models.looks import Looks
 from backend_container.models.page_growth import FILE, PageTable, equal_steps
-from backend_container.models.sampling import Growth
+from backend_container.models.sampling import Growth, Page
 from backend_container.screening.face_screen import load_screen
 from backend_container.training.measured_notes import Notes, Numbers
 
@@ -45,10 +45,6 @@ NOTES = "pages.part"
 """Beside pages.json, while it is being measured."""
 MARGIN = 0.1
 """Of an aligned face, the share of its side around the box in which it is looked for."""
-
-
-Page = tuple[Growth, int]
-"""How pages grow, and the number of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,26 +85,26 @@ class Ruler:
         most = self.identity.same_person_below
         return float(np.clip(np.quantile(own, AS_NEAR), TWO_PHOTOS * most, most))
 
-    def distances(self, name: str, pages: Sequence[Page], fillers: int) -> NDArray[np.float32]:
-        """Of each suspect to the fillers on some pages, shape (suspects, pages, fillers); a line in the log for each.
+    def distances(self, name: str, pages: Sequence[Page]) -> NDArray[np.float32]:
+        """Of each suspect to the fillers on some pages, shape (suspects, pages, count); a line in the log for each.
 
         What was noted before under this name is not measured again.
         """
         found, began = [], time.monotonic()
         for number, suspect in enumerate(self.suspects, start=1):
-            found.append(self._noted(f"{name} {number}", suspect, pages, fillers))
+            found.append(self._noted(f"{name} {number}", suspect, pages))
             left = (time.monotonic() - began) / number * (len(self.suspects) - number)
             log.info("%s: suspect %d of %d, %.0f s left", name, number, len(self.suspects), left)
         return np.array(found, np.float32)
 
-    def _noted(self, name: str, suspect: Suspect, pages: Sequence[Page], fillers: int) -> Numbers:
+    def _noted(self, name: str, suspect: Suspect, pages: Sequence[Page]) -> Numbers:
         def measure() -> Numbers:
-            return [self._on_page(suspect, *page, fillers) for page in pages]
+            return [self._on_page(suspect, page) for page in pages]
 
         return self.notes.get(name, measure) if self.notes else measure()
 
-    def _on_page(self, suspect: Suspect, growth: Growth, page: int, count: int) -> list[float]:
-        fillers = self.engine.neighbours(suspect.latent, page, count, SEED, growth, suspect.looks)
+    def _on_page(self, suspect: Suspect, page: Page) -> list[float]:
+        fillers = self.engine.neighbours(suspect.latent, page, suspect.looks)
         embedded = self.identity.embed(self.engine.synthesize(fillers))
         return [float(distance) for distance in distances(suspect.looks.identities, embedded)[0]]
 
@@ -129,11 +125,12 @@ def calibrate(
     """
     ruler = Ruler(engine, identity, suspects_of(engine, look, photos), notes)
     double = ruler.double_below()
-    curve = ruler.distances("curve", [(Growth(measured=(radius,)), 1) for radius in RADII], ON_CURVE).mean((0, 2))
+    radii = [Page(1, ON_CURVE, SEED, Growth(measured=(radius,))) for radius in RADII]
+    curve = ruler.distances("curve", radii).mean((0, 2))
     log.info("curve %s, doubles below %.3f", dict(zip(RADII, _rounded(curve), strict=True)), double)
     growth = Growth(measured=equal_steps(np.array(RADII), curve, double))
-    pages = [(growth, page) for page in range(1, len(growth.measured) + 1)]
-    found = ruler.distances("pages", pages, ON_PAGE)
+    pages = [Page(number, ON_PAGE, SEED, growth) for number in range(1, len(growth.measured) + 1)]
+    found = ruler.distances("pages", pages)
     return PageTable(
         weights=weights,
         identity=identity.name,

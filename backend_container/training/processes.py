@@ -12,6 +12,9 @@ from torch import Tensor
 
 from backend_container.training.error import TrainingError
 
+_TORCHRUN = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+"""Variables that several processes need to meet."""
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -52,10 +55,17 @@ class Processes:
 
 
 def join(environment: Mapping[str, str] = os.environ) -> Processes:
-    """The processes that torchrun's variables name, connected (NCCL where each has a GPU, else Gloo)."""
+    """The processes that torchrun's variables name, connected (NCCL where each has a GPU, else Gloo).
+
+    Raises TrainingError when some of them are missing.
+    """
     size = int(environment.get("WORLD_SIZE", "1"))
     if size == 1:
         return Processes()
+    if missing := [name for name in _TORCHRUN if name not in environment]:
+        raise TrainingError(
+            f"WORLD_SIZE is {size} without {', '.join(missing)}: begin by torchrun, or unset WORLD_SIZE."
+        )
     gpus = torch.cuda.device_count() >= int(environment.get("LOCAL_WORLD_SIZE", size))
     if gpus:
         torch.cuda.set_device(int(environment["LOCAL_RANK"]))

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import cv2
 
-from backend_container.datasets import durable
 from backend_container.models.engine import Photo
 from backend_container.training.checkpoints import Checkpoints
 from backend_container.training.error import TrainingError
+from ligan import durable
 
 CHECKPOINTS, LOG, SAMPLES, WEIGHTS = "checkpoints", "log.jsonl", "samples", "weights"
 

@@ -48,12 +48,14 @@ def train(
             device = device_of(config.device, environment)
             torch.set_num_threads(config.threads or torch.get_num_threads())
             shards = _shards(data)
+            heard = teller if processes.first else Silent()
+            _note_frame(shards, heard)
             trainer = _trainer(make_trainer, config, shards, device, processes)
             run = Run(
                 trainer,
                 config,
                 folder,
-                teller if processes.first else Silent(),
+                heard,
                 device=device,
                 processes=processes,
                 ends_at=ends_at(now, time_limit_s, environment),
@@ -97,6 +99,15 @@ def _shards(folder: Path) -> FaceShards:
         return FaceShards.open(folder)
     except DatasetError as error:
         raise TrainingError(f"{error} `ligan dataset build` makes shards of photos.") from error
+
+
+def _note_frame(shards: FaceShards, teller: Teller) -> None:
+    if any(step.startswith("apply extract_face(") for step in shards.index.made_by.get("steps", ())):
+        teller.note(
+            "frame",
+            "These faces were cut out as the thesis does. Engines see photos in another frame, that of `ligan dataset "
+            "build --cut aligned`: what is trained on these does not fit it.",
+        )
 
 
 def _trainer(

@@ -59,8 +59,11 @@ def _sentences(kind: type[TrainingConfig], error: ValidationError) -> Iterator[s
     if unknown:
         yield f"no such setting: {', '.join(unknown)} (there are: {', '.join(sorted(kind.model_fields))})"
     for one in details:
-        if one["type"] != "extra_forbidden":
-            yield f"{'.'.join(map(str, one['loc'])) or 'together'}: {one['msg'].removeprefix('Value error, ')}"
+        name = ".".join(map(str, one["loc"]))
+        if one["type"] == "missing":
+            yield f"{name} is needed: {kind.model_fields[name].description}"
+        elif one["type"] != "extra_forbidden":
+            yield f"{name or 'together'}: {one['msg'].removeprefix('Value error, ')}"
 
 
 def example(kind: type[TrainingConfig]) -> str:

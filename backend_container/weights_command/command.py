@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ligan.help import explained
+
 _DESCRIPTION = """Show the weights of engines and of attribute predictors, and import published ones of the StyleGAN2
 family into our format. Nothing of an imported file is executed (docs/weights.md)."""
 _EPILOG = """examples:
@@ -32,12 +34,12 @@ can be had at once, faces like a photo after `ligan train encoder`. Exit status:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan weights`."""
-    _teach(parser, _DESCRIPTION, _EPILOG)
+    explained(parser, _DESCRIPTION, _EPILOG)
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
-    _add_list(_teach(deeds.add_parser("list", help="show weights"), "Show all weights.", _LIST_EPILOG))
-    _add_info(_teach(deeds.add_parser("info", help="show one folder"), "Show one folder of weights.", _INFO_EPILOG))
+    _add_list(explained(deeds.add_parser("list", help="show weights"), "Show all weights.", _LIST_EPILOG))
+    _add_info(explained(deeds.add_parser("info", help="show one folder"), "Show one folder of weights.", _INFO_EPILOG))
     words = "Import a published generator of the StyleGAN2 family."
-    _add_import(_teach(deeds.add_parser("import", help="import published weights"), words, _IMPORT_EPILOG))
+    _add_import(explained(deeds.add_parser("import", help="import published weights"), words, _IMPORT_EPILOG))
 
 
 def weights(arguments: argparse.Namespace) -> int:
@@ -54,12 +56,6 @@ def weights(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"ligan weights: {error.name} is not installed here: pip install 'ligan[backend]'", file=sys.stderr)
         return 3
-
-
-def _teach(parser: argparse.ArgumentParser, description: str, epilog: str) -> argparse.ArgumentParser:
-    parser.description, parser.epilog = description, epilog
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    return parser
 
 
 def _add_list(parser: argparse.ArgumentParser) -> None:

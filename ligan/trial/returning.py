@@ -16,8 +16,8 @@ from ligan.problem import Problem
 from ligan.trial.line import Line
 from ligan.wire.trial import MAX_FILES, MAX_PIECE, ReturnedFile
 
-_NAMED = 100
-"""Files left out that are named."""
+_NAMED = 99
+"""Files left out that are named; then, how many more (TrialResult.left_out)."""
 
 
 @dataclass
@@ -34,11 +34,14 @@ def send_home(line: Line, out: Path, work: Path, globs: Sequence[str], most: int
     """Send all regular files of `out`, and those of `work` that match, up to `most` bytes together. Raises Problem of
     a daemon that refuses or stays away.
     """
-    returned = Returned()
+    returned, stayed = Returned(), 0
     for name, path in _chosen(out, work, globs).items():
         why = _send(line, name, path, out, returned, most)
-        if why and len(returned.left_out) < _NAMED:
+        if why and stayed < _NAMED:
             returned.left_out.append(f"{_sayable(name[:300])}: {why}")
+        stayed += bool(why)
+    if stayed > _NAMED:
+        returned.left_out.append(f"{stayed - _NAMED} more")
     return returned
 
 

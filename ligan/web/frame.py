@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def fields_of(frame: bytes) -> dict[str, str]:
-    """Its fields by name; comments are none.
+    """Its fields by name; comments, and fields without a value, are none.
 
     Our servers end lines with a line feed. Python's `splitlines` would also cut at U+0085 and U+2028, which JSON holds.
     """

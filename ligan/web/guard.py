@@ -1,4 +1,4 @@
-"""Only the holder of the token gets in."""
+"""The headers that the parts call each other with, and who is let in by them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ PRIVATE_PREFIX = "x-ligan-"
 def bearer(token: str) -> str:
     """Value of the Authorization header (RFC 6750, section 2.1)."""
     return f"Bearer {token}"
+
+
+def session_id() -> str:
+    """ID of the page's session, as the gateway says. Raises Problem `no-session`."""
+    given = request.headers.get(SESSION_HEADER, "")
+    if not given:
+        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
+    return given
 
 
 def guard(app: Flask, token: str, public: frozenset[str] = frozenset()) -> None:

@@ -39,16 +39,17 @@ class Network:
 
     def arrival(self, head: RequestHead) -> Arrival:
         """X-Forwarded-* count from a trusted proxy only, and of the addresses the last that is not a proxy's."""
-        if not self._trusts(head.peer):
+        if not self.trusts(head.peer):
             return Arrival(head.peer, secure=head.secure, vouched=False, host=head.get(b"host") or "")
         proto = values(head, _FORWARDED_PROTO)[-1:]
         host = [*values(head, b"host"), *values(head, _FORWARDED_HOST)][-1:]
         hops = [hop.strip() for value in values(head, _FORWARDED_FOR) for hop in value.split(",")]
-        address = next((hop for hop in reversed(hops) if not self._trusts(hop)), head.peer)
+        address = next((hop for hop in reversed(hops) if not self.trusts(hop)), head.peer)
         known = address if _parsed(address) else head.peer
         return Arrival(known, secure=proto == ["https"], vouched=True, host="".join(host))
 
-    def _trusts(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Is that the address of one of them?"""
         if not self._trusted:
             return False
         address = _parsed(text)

@@ -109,10 +109,12 @@ class Provider:
             return ""
 
     def _exchange(self, code: str, pending: Pending, now: float) -> Mapping[str, Any]:
+        address = self._discovered(now).endpoints["token_endpoint"]
         try:
             with self._client() as client:
+                client.trust_env = _is_elsewhere(address)
                 token: Mapping[str, Any] = client.fetch_token(
-                    self._discovered(now).endpoints["token_endpoint"],
+                    address,
                     grant_type="authorization_code",
                     code=code,
                     code_verifier=pending.verifier,
@@ -185,7 +187,9 @@ class Provider:
 
 def _get(address: str) -> dict[str, Any]:
     try:
-        answer = requests.get(address, timeout=PROVIDER_TIMEOUT, allow_redirects=False)
+        with requests.Session() as session:
+            session.trust_env = _is_elsewhere(address)
+            answer = session.get(address, timeout=PROVIDER_TIMEOUT, allow_redirects=False, auth=_without_login)
         answer.raise_for_status()
         said = answer.json()
     except (requests.RequestException, ValueError) as error:
@@ -193,6 +197,16 @@ def _get(address: str) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise _unreachable()
     return said
+
+
+def _is_elsewhere(address: str) -> bool:
+    """Then the way may lead through the site's proxy, as the environment says; on this machine it never does."""
+    return not is_loopback(urlsplit(address).hostname or "")
+
+
+def _without_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """None of a .netrc either."""
+    return request
 
 
 def _check(settings: AccountSettings) -> None:

@@ -1,1 +1,1 @@
-"""The daemon's Flask API: `public` for pages, `life`, `reports` and `artifacts` for jobs, `frontend`, `documents`."""
+"""The daemon's Flask API, for pages and users, developers, operators, and its own jobs; `api` puts it together."""

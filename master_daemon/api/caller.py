@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ligan.identity import derive, matches
 from ligan.problem import Problem
-from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
+from ligan.web.guard import FRONTEND_HEADER, JOB_HEADER, TOKEN_HEADER, bearer, session_id
 from ligan.wire.job import Role
 from master_daemon.observe import logs
 from master_daemon.parts import Parts
@@ -39,14 +39,6 @@ def gateway_token(secret: bytes) -> str:
 def check_gateway(parts: Parts) -> None:
     if not matches(request.headers.get(GATEWAY_HEADER, ""), gateway_token(parts.secret)):
         raise Problem("not-authorised", "This address is reached through the public port only.")
-
-
-def session_id() -> str:
-    """ID of the page's session, as the gateway says. Raises Problem `no-session`."""
-    given = request.headers.get(SESSION_HEADER, "")
-    if not given:
-        raise Problem("no-session", "Open the start page first: its answer sets the session's cookie.")
-    return given
 
 
 def calling_session(parts: Parts) -> tuple[str, str]:

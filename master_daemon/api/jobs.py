@@ -5,20 +5,17 @@ from __future__ import annotations
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from ligan.ids import Sha256, TrialId
+from ligan.ids import TrialId
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.job import Done
 from ligan.wire.trial import NewTrial, Trial, TrialLimits, Trials
+from master_daemon.api.artifacts import ArtifactPath
 from master_daemon.api.developer import developer
 from master_daemon.parts import Parts
 
 
 class TrialPath(BaseModel):
     trial_id: TrialId
-
-
-class PiecePath(BaseModel):
-    sha256: Sha256
 
 
 class Everybodys(BaseModel):
@@ -30,7 +27,7 @@ def jobs_api(parts: Parts) -> APIBlueprint:
     api = APIBlueprint("jobs", __name__, url_prefix="/api/v1")
 
     @api.put("/jobs/pieces/<sha256>", summary="Store a piece of a working folder", responses={"200": Done})
-    def put_piece(path: PiecePath) -> Response:
+    def put_piece(path: ArtifactPath) -> Response:
         """At most 8 MiB each. A piece is kept for a day for the next test job with nearly the same folder."""
         parts.trials.put_piece(developer(parts), path.sha256, request.get_data(), parts.now())
         return reply(Done())

@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from ligan.ids import ImageId
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
+from ligan.web.guard import session_id
 from ligan.wire.job import Done
 from ligan.wire.session import Session
 from master_daemon.accounts.caller import By
-from master_daemon.api.caller import calling_session, check_gateway, session_id
+from master_daemon.api.caller import calling_session, check_gateway
 from master_daemon.api.user_caller import caller
 from master_daemon.parts import Parts
 from master_daemon.state import images, sessions

@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from ligan.ids import TaskId
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
+from ligan.web.guard import session_id
 from ligan.wire.task import NewTask, Task, TaskCreated, Tasks
 from master_daemon.api import new_task
 from master_daemon.api.asked import respond
-from master_daemon.api.caller import calling_session, check_gateway, session_id
+from master_daemon.api.caller import calling_session, check_gateway
 from master_daemon.parts import Parts
 from master_daemon.state import sessions, tasks
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from flask import Response, request, send_file
 from pydantic import BaseModel, Field
 
-from ligan.ids import Sha256
 from ligan.intervals import TRIAL_LOG_PART
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint, reply
 from ligan.wire.base import MOST
 from ligan.wire.job import Done
 from ligan.wire.trial import LogKept, TrialOrder, TrialResult
+from master_daemon.api.artifacts import ArtifactPath
 from master_daemon.api.caller import admit, calling_job, check_token, claim
 from master_daemon.parts import Parts
-
-
-class PiecePath(BaseModel):
-    sha256: Sha256
 
 
 class At(BaseModel):
@@ -33,12 +29,12 @@ def trial_jobs_api(parts: Parts) -> APIBlueprint:
         return reply(parts.trials.order(calling_job(parts, "trial")))
 
     @api.get("/pieces/<sha256>", summary="A piece of its working folder")
-    def get_piece(path: PiecePath) -> Response:
+    def get_piece(path: ArtifactPath) -> Response:
         file = parts.trials.piece(calling_job(parts, "trial"), path.sha256)
         return send_file(file, mimetype="application/octet-stream")
 
     @api.put("/pieces/<sha256>", summary="Store a piece of what it sends back", responses={"200": Done})
-    def put_piece(path: PiecePath) -> Response:
+    def put_piece(path: ArtifactPath) -> Response:
         parts.trials.keep_piece(calling_job(parts, "trial"), path.sha256, request.get_data(), parts.now())
         return reply(Done())
 

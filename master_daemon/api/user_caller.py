@@ -12,9 +12,7 @@ from master_daemon.accounts.caller import CALLER_HEADER, By, Caller, read
 from master_daemon.api.caller import check_gateway
 from master_daemon.api.operator_token import TOKEN_FILE, operator_token
 from master_daemon.parts import Parts
-
-_OPERATOR = "operator"
-"""Who holds the operator's token, in the audit."""
+from master_daemon.state.trials import OPERATOR
 
 
 def caller(parts: Parts) -> Caller:
@@ -47,6 +45,6 @@ def check_operator(parts: Parts) -> str:
     if who.known and who.role.covers(AccountRole.OPERATOR):
         return who.user_id
     if matches(request.headers.get(TOKEN_HEADER, ""), bearer(operator_token(parts.secret))):
-        return _OPERATOR
+        return OPERATOR
     hint = f"Operators only: log in as one, or send the token of STATE/{TOKEN_FILE} as a bearer token."
     raise Problem("not-authorised", hint)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from flask import Response, send_file
-from pydantic import BaseModel
 
-from ligan.ids import Sha256
 from ligan.problem import Problem
 from ligan.web.app import APIBlueprint
+from master_daemon.api.artifacts import ArtifactPath
 from master_daemon.api.caller import calling_backend
 from master_daemon.parts import Parts
-
-
-class WeightsPath(BaseModel):
-    sha256: Sha256
 
 
 def weights_api(parts: Parts) -> APIBlueprint:
@@ -21,7 +16,7 @@ def weights_api(parts: Parts) -> APIBlueprint:
     api = APIBlueprint("weights", __name__, url_prefix="/cluster/v1")
 
     @api.get("/weights/<sha256>", summary="A file of the engine's weights")
-    def get_weights(path: WeightsPath) -> Response:
+    def get_weights(path: ArtifactPath) -> Response:
         """The bootstrap document says which files there are."""
         calling_backend(parts)
         file = parts.launcher.weights.find(path.sha256)

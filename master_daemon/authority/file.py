@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ligan import durable
 from ligan.settings import SettingsError
 from master_daemon.authority.authority import Authority
 
@@ -13,7 +14,11 @@ NAME = "authority.pem"
 
 def open_authority(state_dir: Path, now: float) -> Authority:
     """The one that is there, else a new one from `now` (Unix s) on. Raises as `read_authority`."""
-    return read_authority(state_dir) or _make(state_dir / NAME, Authority.new(now))
+    if (kept := read_authority(state_dir)) is not None:
+        return kept
+    made = Authority.new(now)
+    durable.write(state_dir / NAME, made.pem, durable.PRIVATE)
+    return made
 
 
 def read_authority(state_dir: Path) -> Authority | None:
@@ -30,19 +35,3 @@ def read_authority(state_dir: Path) -> Authority | None:
         raise SettingsError(
             f"{path} is damaged ({error}): take it from a backup; or delete it, and jobs that run are replaced."
         ) from error
-
-
-def write_authority(path: Path, pem: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _make(path: Path, made: Authority) -> Authority:
-    write_authority(path, made.pem)
-    return made

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from ligan.help import explained
 from ligan.output import say
 from ligan.settings import Settings, SettingsError, load_settings
 from ligan.wire.base import Message
@@ -43,8 +46,8 @@ Exit status: 0 restored, 1 not; then nothing was changed."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of either verb."""
     saves = parser.prog.endswith("backup")
-    parser.description, parser.epilog = (_BACKUP, _BACKUP_EXAMPLES) if saves else (_RESTORE, _RESTORE_EXAMPLES)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    texts = (_BACKUP, _BACKUP_EXAMPLES) if saves else (_RESTORE, _RESTORE_EXAMPLES)
+    explained(parser, *texts)
     parser.add_argument("file", metavar="FILE", type=Path, help="the backup" + (", a new file" if saves else ""))
     parser.add_argument("--config", type=Path, help="site file (TOML); needed when it names a PostgreSQL database")
     parser.add_argument("--state-dir", type=Path, default=daemon_file.default_state_dir(), help="default: %(default)s")
@@ -66,7 +69,7 @@ def restore(arguments: argparse.Namespace) -> int:
     def work(settings: Settings, state_dir: Path) -> Restored:
         return put_back(settings, arguments.file, state_dir)
 
-    return _done(arguments, work, show_restored)
+    return _done(arguments, work, partial(show_restored, config=arguments.config))
 
 
 def _done(arguments: argparse.Namespace, work: Callable[[Settings, Path], M], show: Callable[[M], str]) -> int:
@@ -88,13 +91,15 @@ def show_saved(saved: Saved) -> str:
     )
 
 
-def show_restored(restored: Restored) -> str:
-    """The answer as text."""
+def show_restored(restored: Restored, config: Path | None) -> str:
+    """The answer as text. Without its site file the daemon would look for its jobs elsewhere."""
+    site = ["--config", str(config)] if config else []
+    start = shlex.join(["ligan", "up", *site, "--state-dir", restored.state_dir])
     made = datetime.fromtimestamp(restored.made_at).astimezone().strftime("%Y-%m-%d %H:%M")
     return (
         f"{restored.state_dir}: as of {made} (LiGAN {restored.version}), {_counts(restored.rows)}, "
         f"{restored.artifacts} artifacts, {restored.logs} logs\n"
-        f"Start it with `ligan up --state-dir {restored.state_dir}`."
+        f"Start it with `{start}`."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, delete, inspect, update
 from sqlalchemy.exc import DBAPIError
 
+from ligan import durable
 from ligan.problem import Problem
 from ligan.settings import Settings
 from ligan.wire.base import Message
 from master_daemon.authority.file import NAME as AUTHORITY
-from master_daemon.authority.file import write_authority
 from master_daemon.backup import tables
 from master_daemon.backup.archive import ARTIFACTS, LOGS, SECRET, BackupError, Manifest, Reader, reading
 from master_daemon.state.artifacts import Artifacts
@@ -87,10 +86,8 @@ def _new_folder(state_dir: Path) -> Iterator[Path]:
 
 def _store(archive: Reader, folder: Path) -> int:
     """The secrets and all artifacts, each checked by its hash. Returns how many these are."""
-    with os.fdopen(os.open(folder / SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(archive.content(SECRET))
-    if archive.has(AUTHORITY):
-        write_authority(folder / AUTHORITY, archive.content(AUTHORITY))
+    for name in (SECRET, *([AUTHORITY] if archive.has(AUTHORITY) else [])):
+        durable.write(folder / name, archive.content(name), durable.PRIVATE)
     store, count = Artifacts(folder / "artifacts"), 0
     for sha256, content in archive.files(ARTIFACTS):
         try:

@@ -84,7 +84,7 @@ class FakeManager:
         self._change(nonce, state="RUNNING", reason="", started=self._clock())
 
     def finish(self, nonce: str, state: str = "COMPLETED", reason: str = "") -> None:
-        """The job ends in a terminal `state` of `states.PHASES` and stays listed."""
+        """The job ends in a terminal `state` of `states.STATES` and stays listed."""
         if phase_of(state) is not JobPhase.ENDED:
             raise ValueError(f"{state!r} does not end a job")
         self._change(nonce, state=state, reason=reason)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+
+from ligan.settings import JobSettings
 
 _COUNT = re.compile(r":\d+$")
 _TRACKED = re.compile("^gres[:/]")
+_OPTIONS = ("--gpus", "--gpus-per-node", "--gpus-per-socket", "--gpus-per-task")
 
 
-def gres_for(site: str, gpus: int) -> str | None:
-    """The site's generic resources (empty: `gpu`) with so many GPUs; None for none. Others than GPUs stay."""
-    words = [word for word in site.split(",") if word]
-    others = [word for word in words if not _is_gpu(word)]
-    kinds = [_COUNT.sub("", word) for word in words if _is_gpu(word)] or ["gpu"]
-    asked = [f"{kinds[0]}:{gpus}", *others] if gpus else others
+def gpus_asked(site: JobSettings) -> Iterator[str]:
+    """The GPUs that a site asks for, in whichever way, each as a generic resource: `gpu:a100:2` of `--gpus=a100:2`."""
+    yield from _gpus(site.gres.split(","))
+    for option in site.sbatch:
+        name, _, value = option.partition("=")
+        if name in _OPTIONS:
+            yield from (f"gpu:{word}" for word in value.split(","))
+        elif name == "--tres-per-task":
+            yield from _gpus(value.split(","))
+
+
+def gres_for(site: JobSettings, gpus: int) -> str | None:
+    """The site's generic resources with so many GPUs, of the first type that it names; None for none."""
+    others = [word for word in site.gres.split(",") if word and not _is_gpu(word)]
+    kind = max((_COUNT.sub("", word) for word in gpus_asked(site)), key=_has_type, default="gpu")
+    asked = [f"{kind}:{gpus}", *others] if gpus else others
     return ",".join(asked) or None
 
 
@@ -33,6 +47,15 @@ def has_gpus(gres: str | None) -> bool:
     return any(map(_is_gpu, (gres or "").split(",")))
 
 
+def _gpus(words: Iterable[str]) -> Iterator[str]:
+    """Those that are GPUs, as --gres has them."""
+    return (_TRACKED.sub("", word).replace("=", ":") for word in words if _is_gpu(word))
+
+
 def _is_gpu(word: str) -> bool:
     """`gpu:a100:2` or, as a trackable resource, `gres/gpu:a100=2`."""
     return re.split("[:=]", _TRACKED.sub("", word))[0] == "gpu"
+
+
+def _has_type(kind: str) -> bool:
+    return ":" in kind

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ligan import durable
 from master_daemon.cluster.manager import JobPhase, JobStatus
 from master_daemon.cluster.process import Process
 from master_daemon.cluster.states import phase_of
@@ -73,7 +73,7 @@ class JobFolder:
         """Keep a new job; it is durable when this returns. Raises OSError, and leaves nothing then."""
         try:
             self.path.mkdir(mode=0o700, parents=True)
-            _write_durably(self._stdin, stdin)
+            durable.write(self._stdin, stdin.encode(), durable.PRIVATE)
             self.save(job)
         except OSError:
             self.remove()
@@ -81,10 +81,7 @@ class JobFolder:
 
     def save(self, job: LocalJob) -> None:
         """Put the job's new state in place of the old, at once or not at all."""
-        fresh = self._record.with_suffix(".new")
-        _write_durably(fresh, json.dumps(asdict(job)))
-        fresh.replace(self._record)
-        _sync(self.path)
+        durable.write(self._record, json.dumps(asdict(job)).encode(), durable.PRIVATE)
 
     def load(self) -> LocalJob:
         """Raises DamagedRecordError, FileNotFoundError where `create` was cut short."""
@@ -126,18 +123,3 @@ def _words(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     hint = {126: ": the command cannot be executed", 127: ": the command was not found"}.get(code, "")
     return f"exit code {code}{hint}"
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -37,8 +37,11 @@ class Probe:
         roles = [finding for name, role in self._roles.items() for finding in self._role(name, role)]
         return [*basics, *self._settings(), *roles]
 
-    def try_python(self, role: str, argv: Sequence[str]) -> Finding:
-        """Import the role's program on a node of its partition, through srun and without its GPU; takes seconds."""
+    def try_python(self, role: str, argv: Sequence[str], remedy: str) -> Finding:
+        """Import the role's program on a node of its partition, through srun and without its GPU; takes seconds.
+
+        `remedy` is what to do where that fails.
+        """
         check = f"{role} on a node"
         where = (f"--partition={self._roles[role].partition}", f"--chdir={self._site.log_dir}")
         srun = ("srun", "--quiet", "--immediate=1", "--nodes=1", "--ntasks=1", "--time=1", *where)
@@ -47,8 +50,7 @@ class Probe:
         except CommandError as error:
             if "busy" in error.stderr or "Immediate execution impossible" in error.stderr:
                 return warning(check, "not tried: no node is free", "Try again when one is.")
-            advice = f"Set [{role}] python to one with LiGAN on a file system that the nodes share."
-            return failed(check, _last(error), advice)
+            return failed(check, _last(error), remedy)
         return ok(check, f"{argv[0]} imports it")
 
     def _command(self, name: str) -> Finding:
@@ -108,5 +110,7 @@ def _said(call: Callable[[], Completed]) -> str:
 
 
 def _last(error: CommandError) -> str:
+    """What the command said last; srun's own word that a task failed comes after the task's."""
     lines = (error.stderr or error.stdout).strip().splitlines()
-    return f"{error.outcome}: {lines[-1] if lines else 'it said nothing'}"
+    last = next((line for line in reversed(lines) if not line.startswith("srun: ")), lines[-1] if lines else "")
+    return f"{error.outcome}: {last or 'it said nothing'}"

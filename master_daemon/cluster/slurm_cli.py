@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from master_daemon.cluster import sbatch, squeue
 from master_daemon.cluster.command import CommandError, Completed, Runner, run
@@ -14,10 +13,11 @@ from master_daemon.cluster.immediate import Immediate
 from master_daemon.cluster.job_name import check_name
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live
-from master_daemon.cluster.logs import LocalLogs, Logs
+from master_daemon.cluster.logs import Logs
 from master_daemon.cluster.manager import JobRequest, Listing
 from master_daemon.cluster.sacct import Accounting
 from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm import SlurmManager
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ NO_MORE = re.compile(r"Invalid job id specified|Job/step already completing or c
 # scancel: error: Kill job error on job id 4711: Invalid job id specified
 
 
-class SlurmCliManager:
+class SlurmCliManager(SlurmManager):
     """See `manager.ResourceManager`. `run_command` may run the commands elsewhere, as through SSH.
 
     `clock` tells Unix time, by which an expected start that has passed is no expectation. With `immediate`, jobs of the
@@ -42,12 +42,8 @@ class SlurmCliManager:
         clock: Callable[[], float] = time.time,
         immediate: Mapping[str, Immediate] | None = None,
     ) -> None:
-        self._site = site
-        self._clock = clock
-        self._logs = logs or LocalLogs(site.log_dir)
+        super().__init__(site, logs, clock, Live(Accounting(run_command).ended))
         self._run = run_command
-        self._lock = threading.Lock()
-        self._live = Live(Accounting(run_command).ended)
         self._immediate = immediate or {}
 
     def submit(self, request: JobRequest) -> str:
@@ -66,14 +62,6 @@ class SlurmCliManager:
         except CommandError as error:
             raise sbatch.verdict(error) from error
 
-    def listing(self) -> Listing | None:
-        """As `ResourceManager.listing`, with one squeue. Ended jobs stay in it for the site's MinJobAge.
-
-        An empty answer right after live jobs is don't-know once.
-        """
-        with self._lock:
-            return self._live.take(self._ask())
-
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
         try:
@@ -82,15 +70,8 @@ class SlurmCliManager:
             return bool(NO_MORE.search(error.stderr))
         return True
 
-    def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
-        """As `ResourceManager.read_log`."""
-        return self._logs.tail(nonce, tail_bytes)
-
-    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
-        """As `ResourceManager.forget_logs`."""
-        self._logs.forget(tag, before, live)
-
     def _ask(self) -> Listing | None:
+        """With one squeue."""
         try:
             jobs = squeue.parse_listing(_clean(self._run(squeue.ARGV)), self._clock())
         except (CommandError, ValueError) as error:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import getpass
 import logging
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from master_daemon.cluster.job_environment import job_environment
 from master_daemon.cluster.job_name import check_name, nonce_of
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live, by_nonce
-from master_daemon.cluster.logs import LocalLogs, Logs
+from master_daemon.cluster.logs import Logs
 from master_daemon.cluster.manager import (
     JobPhase,
     JobRequest,
@@ -29,6 +28,7 @@ from master_daemon.cluster.manager import (
 )
 from master_daemon.cluster.option import Fields, counted, field, to_fields
 from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm import SlurmManager
 from master_daemon.cluster.slurm_errno import NO_SUCH_JOB, REFUSALS
 from master_daemon.cluster.states import phase_of
 from master_daemon.cluster.times import expected_start, whole_minutes
@@ -71,7 +71,7 @@ class PyslurmJob(Protocol):
     requeue_count: int | None
 
 
-class SlurmPyslurmManager:
+class SlurmPyslurmManager(SlurmManager):
     """See `manager.ResourceManager`. Calls end at Slurm's own MessageTimeout (10 s as shipped).
 
     `clock` tells Unix time. Raises SettingsError.
@@ -80,13 +80,9 @@ class SlurmPyslurmManager:
     name = "slurm_pyslurm"
 
     def __init__(self, site: SlurmSite, logs: Logs | None = None, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(site, logs, clock, Live())
         self._pyslurm = load_pyslurm()
-        self._site = site
-        self._logs = logs or LocalLogs(site.log_dir)
-        self._clock = clock
         self._user = getpass.getuser()
-        self._lock = threading.Lock()
-        self._live = Live()
 
     def submit(self, request: JobRequest) -> str:
         """As `ResourceManager.submit`. The time limit is rounded up to Slurm's whole minutes."""
@@ -109,11 +105,6 @@ class SlurmPyslurmManager:
         except self._pyslurm.RPCError as error:
             raise verdict(error.errno, str(error)) from error
 
-    def listing(self) -> Listing | None:
-        """As `ResourceManager.listing`. An empty answer right after live jobs is don't-know once."""
-        with self._lock:
-            return self._live.take(self._ask())
-
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
         count_call("pyslurm cancel")
@@ -122,14 +113,6 @@ class SlurmPyslurmManager:
         except self._pyslurm.RPCError as error:
             return error.errno in NO_SUCH_JOB
         return True
-
-    def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
-        """As `ResourceManager.read_log`."""
-        return self._logs.tail(nonce, tail_bytes)
-
-    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
-        """As `ResourceManager.forget_logs`."""
-        self._logs.forget(tag, before, live)
 
     def _ask(self) -> Listing | None:
         count_call("pyslurm load")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from master_daemon.cluster import rest_job
 from master_daemon.cluster.job_environment import job_environment
 from master_daemon.cluster.job_name import check_name
 from master_daemon.cluster.job_script import render_job_script
 from master_daemon.cluster.listing import Live, by_nonce
-from master_daemon.cluster.logs import LocalLogs, Logs
+from master_daemon.cluster.logs import Logs
 from master_daemon.cluster.manager import JobRequest, Listing, SubmitRefusedError, SubmitUnknownError
 from master_daemon.cluster.option import check_carried
 from master_daemon.cluster.rest_client import Answer, NoAnswerError, RestClient
 from master_daemon.cluster.site import SlurmSite
+from master_daemon.cluster.slurm import SlurmManager
 from master_daemon.cluster.slurm_errno import NO_SUCH_JOB, REFUSALS
 from master_daemon.observe.calls import count_call
 
@@ -26,7 +26,7 @@ DOCUMENTS = ("/openapi/v3", "/openapi")
 """Where slurmrestd describes itself, the usual place first."""
 
 
-class SlurmRestManager:
+class SlurmRestManager(SlurmManager):
     """See `manager.ResourceManager`. slurmrestd lists the jobs of all users; those of ours are picked out here.
 
     `clock` tells Unix time, by which a job's remaining time and an expected start are reckoned.
@@ -37,12 +37,8 @@ class SlurmRestManager:
     def __init__(
         self, site: SlurmSite, client: RestClient, logs: Logs | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._site = site
+        super().__init__(site, logs, clock, Live())
         self._client = client
-        self._logs = logs or LocalLogs(site.log_dir)
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._live = Live()
         self._version: str | None = None
 
     def check_site(self) -> None:
@@ -66,14 +62,6 @@ class SlurmRestManager:
         except NoAnswerError as error:
             raise SubmitUnknownError(str(error)) from error
 
-    def listing(self) -> Listing | None:
-        """As `ResourceManager.listing`. Ended jobs stay in it for the site's MinJobAge.
-
-        An empty answer right after live jobs is don't-know once.
-        """
-        with self._lock:
-            return self._live.take(self._ask())
-
     def cancel(self, job_id: str) -> bool:
         """As `ResourceManager.cancel`."""
         try:
@@ -82,14 +70,6 @@ class SlurmRestManager:
             return False
         gone = bool(answer.numbers) and answer.numbers <= NO_SUCH_JOB
         return gone or (answer.status == 200 and not answer.errors)
-
-    def read_log(self, nonce: str, tail_bytes: int = 4096) -> str:
-        """As `ResourceManager.read_log`."""
-        return self._logs.tail(nonce, tail_bytes)
-
-    def forget_logs(self, tag: str, before: float, live: Collection[str]) -> None:
-        """As `ResourceManager.forget_logs`."""
-        self._logs.forget(tag, before, live)
 
     def _ask(self) -> Listing | None:
         try:

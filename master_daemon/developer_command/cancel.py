@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from ligan.help import explained
 from ligan.output import say
 from ligan.problem import Problem
 from ligan.wire.trial import Trials
@@ -24,8 +25,7 @@ Exit status: 0 cancelled or over already, 1 refused, or the service does not ans
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan cancel`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("jobs", metavar="JOB", nargs="+", type=trial_name, help="its ID, j-...")
     parser.add_argument("--json", action="store_true", help="print the service's answers as JSON")
     add_server_arguments(parser)

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -68,12 +69,24 @@ def packing(folder: Path, most: int) -> Iterator[Packed]:
 def _pack(folder: Path, most: int, packed: Packed) -> None:
     plain = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed.file, mtime=0)
     with plain, tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in chosen(folder):
+        for name in (names := chosen(folder)):
             with suppress(FileNotFoundError):  # git knows it, but it is deleted; or it has just gone
                 _add(tar, folder, name, packed)
             if packed.file.tell() > most:
-                detail = f"The working folder has more than {most >> 20} MiB as tar.gz. Put large files"
-                raise FolderTooLargeError(f"{detail} into {IGNORE}, or submit from a smaller folder with --folder.")
+                raise FolderTooLargeError(
+                    f"The working folder has more than {most >> 20} MiB as tar.gz; largest are "
+                    f"{_largest(folder, names)}. Put large files into {IGNORE}, or submit from a smaller folder with "
+                    "--folder."
+                )
+
+
+def _largest(folder: Path, names: Sequence[str]) -> str:
+    """What takes the most room, at the top: `data (300 MiB), run (20 MiB)`."""
+    sizes: Counter[str] = Counter()
+    for name in names:
+        with suppress(FileNotFoundError):
+            sizes[_top(name)] += (folder / name).lstat().st_size
+    return ", ".join(f"{name} ({size / (1 << 20):.0f} MiB)" for name, size in sizes.most_common(3))
 
 
 def chosen(folder: Path) -> list[str]:
@@ -119,6 +132,8 @@ def _unfit(folder: Path, path: Path, mode: int) -> str:
         target = Path(os.path.normpath(path.parent / path.readlink()))
         inside = not path.readlink().is_absolute() and target.is_relative_to(folder)
         return "" if inside else "a link that leads out of the folder"
+    if stat.S_ISDIR(mode):  # which git names as a whole
+        return "a git repository of its own, such as a submodule; its files stay here"
     return "" if stat.S_ISREG(mode) else "no regular file"
 
 
@@ -145,15 +160,19 @@ def _all(folder: Path) -> Iterator[str]:
 
 
 def _patterns(folder: Path) -> Sequence[str]:
+    """Raises OSError for an exception (`!`), which .gitignore has: what somebody wants to be sent would stay here."""
     try:
         lines = (folder / IGNORE).read_text(errors="surrogateescape").splitlines()  # as file names are read
     except FileNotFoundError:
         return ()
-    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]
+    patterns = [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]
+    if exceptions := [pattern for pattern in patterns if pattern.startswith("!")]:
+        raise OSError(f"{IGNORE} takes no exceptions, such as {exceptions[0]}; name what shall stay here alone.")
+    return [*patterns, *(pattern.replace("**/", "") for pattern in patterns if "**/" in pattern)]  # or no folder at all
 
 
 def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
-    """A pattern (fnmatch) is of a path or of any name in it; one that begins with / is of a path from the top."""
+    """A pattern (fnmatch: * takes / too) is of a path or of any name in it; with a / first, of a path from the top."""
     parts = name.split("/")
     paths = ["/".join(parts[: length + 1]) for length in range(len(parts))]
     plain = any(fnmatch(one, pattern) for pattern in patterns for one in (*parts, *paths))

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ligan.help import explained
 from ligan.output import is_read, pour
 from ligan.problem import Problem
 from master_daemon.developer_command import exits
@@ -31,8 +32,7 @@ Exit status: 0 shown. With -f that of `ligan submit`: {exits.TEXT.removeprefix("
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan logs`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument("job", metavar="JOB", type=trial_name, help="its ID, j-...")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until it is over")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="also fetch the files that came back")

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from pydantic import BaseModel, ValidationError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from ligan.problem import MEDIA_TYPE, Problem, ProblemDocument
 from ligan.web.address import is_address
@@ -32,7 +32,7 @@ from master_daemon.developer_command.pinned import Pinned
 
 M = TypeVar("M", bound=BaseModel)
 _TIMEOUT = 30.0
-"""Of an answer; an event stream sends a keepalive three times as often."""
+"""Of an answer; an event stream is never silent for so long."""
 _PATIENCE = 120.0
 """Seconds with too many requests after which it is given up."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -246,7 +246,16 @@ class Server:
         return response
 
     def _unreachable(self, error: Exception) -> Problem:
-        return Problem("unreachable", f"{self.url} does not answer ({type(error).__name__}).")
+        return Problem("unreachable", f"{self.url} does not answer{_why(error)}.")
+
+
+def _why(error: Exception) -> str:
+    """As far as there is something to do about it."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return " with a certificate that is trusted here; --ca-file names the authority of a site that has its own"
+    if any(isinstance(getattr(one, "reason", None), NameResolutionError) for one in error.args):
+        return ": no address is known for this name"
+    return f" ({type(error).__name__})"
 
 
 def _event(frame: bytes) -> StreamEvent | None:

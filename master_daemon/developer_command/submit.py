@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ligan.help import explained
 from ligan.ids import new_id
 from ligan.output import say
 from ligan.problem import Problem
@@ -49,8 +50,7 @@ again when the cluster ends it. Job arrays are not taken: submit once for each v
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan submit`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.usage = "ligan submit [OPTION ...] -- COMMAND [WORD ...]"
     parser.add_argument("words", nargs="+", metavar="COMMAND", help="what to run, after --")
     parser.add_argument("--gpus", type=int, default=1, metavar="N", help="default: 1")

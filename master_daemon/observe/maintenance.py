@@ -72,8 +72,13 @@ def meets(maintenance: Maintenance | None, now: float, seconds: float) -> bool:
 
 def words(maintenance: Maintenance) -> str:
     """For people: why, and until when."""
-    until = f"until {_clock(maintenance.until)}" if maintenance.until else "until its operators end it"
-    return " ".join(part for part in (f"The service is in maintenance {until}.", maintenance.message) if part)
+    until = f"until {clock(maintenance.until)}" if maintenance.until else "until its operators end it"
+    return f"The service is in maintenance {until}. {maintenance.message}".strip()
+
+
+def ended_by(maintenance: Maintenance) -> str:
+    """Why a backend ended, also after the maintenance is over."""
+    return f"It ended for maintenance. {maintenance.message}".strip()
 
 
 def check(connection: Connection, now: float) -> None:
@@ -90,6 +95,6 @@ def check_task(connection: Connection, now: float) -> None:
         check(connection, now)
 
 
-def _clock(at: float) -> str:
+def clock(at: float) -> str:
     """As this host's clocks show it."""
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M %Z")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from ligan.wire.admin import Happening
+from master_daemon.observe.maintenance import clock
 from master_daemon.observe.scrub import scrub
 from master_daemon.state import audit
 
 _NEWEST = 30
+_MOMENTS = ("at", "until")
+"""Details that are Unix times."""
 _BACK = 7 * 24 * 3600.0
 """Seconds; what is older is history and not news."""
 
@@ -32,5 +35,9 @@ def _details(entry: audit.Entry) -> str:
     """` (name value, …): reason.`, each part where there is one."""
     known = {name: value for name, value in entry.detail.items() if value not in (None, "")}
     reason = known.pop("reason", "")
-    facts = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in known.items())
+    facts = ", ".join(f"{name.removesuffix('_id')} {_said(name, value)}" for name, value in known.items())
     return (f" ({facts})" if facts else "") + (f": {reason}" if reason else "")
+
+
+def _said(name: str, value: object) -> object:
+    return clock(value) if name in _MOMENTS and isinstance(value, float) else value

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from ligan import __version__
+from ligan.help import explained
 from ligan.output import say
 from ligan.problem import Problem
 from ligan.tls.contexts import pinning
@@ -34,8 +35,7 @@ class NoDaemonError(Exception):
 
 def add_line_arguments(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
     """What all verbs for operators take."""
-    parser.description, parser.epilog = description, epilog
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, description, epilog)
     parser.add_argument(
         "--state-dir",
         type=Path,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from urllib.parse import quote
 
+from ligan.help import explained
 from ligan.web.client import Client
 from ligan.wire.account import AccountRole, MadeToken, TokenOrder, Tokens
 from ligan.wire.job import Done
@@ -19,13 +21,12 @@ _EPILOG = """examples:
   ligan tokens list
   ligan tokens revoke a-0123456789abcdefghjkmn
 
-Exit codes: 0 done, 1 refused or no daemon runs, 2 wrong arguments."""
+Exit status: 0 done, 1 refused or no daemon runs, 2 wrong arguments."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan tokens`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
     add_line_arguments(
         deeds.add_parser("list", help="all tokens"), "List all API tokens.", "example:\n  ligan tokens list"
@@ -65,10 +66,13 @@ def _create(line: Client, arguments: argparse.Namespace) -> MadeToken:
 
 
 def _made(token: MadeToken, now: float) -> str:
-    return (
-        f"{token.token}\n\nKeep it: it cannot be shown again. It expires {moment(token.expires_at, now)}; "
-        f"`ligan tokens revoke {token.token_id}` takes it away."
+    """The token alone, for a file; what else there is to say goes to standard error."""
+    print(
+        f"Keep this token: it cannot be shown again. It expires {moment(token.expires_at, now)}; "
+        f"`ligan tokens revoke {token.token_id}` takes it away.",
+        file=sys.stderr,
     )
+    return token.token
 
 
 def show(answer: Tokens, now: float) -> str:

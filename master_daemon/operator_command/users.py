@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
+from ligan.help import explained
 from ligan.web.client import Client
 from ligan.wire.account import AccountRole, AdminUser, AdminUsers, NewUser, UserChange
 from master_daemon.operator_command.line import add_line_arguments, answered
@@ -24,15 +25,14 @@ _EPILOG = """examples:
   ligan users disable bob                    logged out, tokens refused; `enable` undoes it
   ligan users list
 
-Exit codes: 0 done, 1 refused or no daemon runs, 2 wrong arguments."""
+Exit status: 0 done, 1 refused or no daemon runs, 2 wrong arguments."""
 _ROLES = tuple(role.value for role in AccountRole)
 Order = Callable[[Client], AdminUser]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan users`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
     _deed(deeds.add_parser("list", help="all users"), "List all users.", "list --json", name=False)
     add = _deed(

@@ -40,8 +40,6 @@ class Cluster:
     """The user's, of Unix."""
     associations: Sequence[Association] = ()
     default_account: str = ""
-    accounting: bool = False
-    """Whether jobs without a valid account are refused."""
     node_address: str = ""
     """Of some node, as this machine is told it."""
     not_told: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +65,6 @@ def ask(run: Runner) -> Cluster:
         groups=frozenset(_groups()),
         associations=parse_associations(mine),
         default_account=default.strip(),
-        accounting="associations" in configuration.get("AccountingStorageEnforce", ""),
         node_address=nodes[0] if nodes else "",
         not_told=not_told,
     )

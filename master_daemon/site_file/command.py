@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from ligan.help import explained
 from ligan.output import say
 from ligan.settings import SettingsError, load_settings
 from master_daemon import daemon_file
@@ -39,8 +41,7 @@ class ThereAlreadyError(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `ligan init`."""
-    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explained(parser, _DESCRIPTION, _EPILOG)
     parser.add_argument(
         "file", metavar="FILE", type=Path, nargs="?", default=Path("site.toml"), help="default: site.toml"
     )
@@ -71,7 +72,7 @@ def init(arguments: argparse.Namespace, run_command: Runner = run) -> int:
         told = {"file": str(path), "service": service and str(service), "choices": [asdict(one) for one in choices]}
         say(json.dumps(told, indent=2))
     else:
-        say(_report(path, service, cluster, choices))
+        say(_report(path, service, cluster, choices) + _next(path, service, arguments.state_dir))
     return 0
 
 
@@ -116,7 +117,14 @@ def _report(path: Path, service: Path | None, cluster: Cluster | None, choices: 
     lines = [f"{one.basis:8} {one.section}.{one.key} = {one.value}: {one.why}" for one in choices]
     untold = cluster.not_told if cluster else {}
     lines += [f"not told {command}: {why}" for command, why in untold.items()]
-    lines.append(f"\n{path} {'is written' if choices else 'is kept'}. Next: ligan doctor --config {path}")
-    if service:
-        lines.append(f"{service} is written. Next: systemctl --user daemon-reload; systemctl --user enable --now ligan")
+    lines += ["", f"{path} is written."] if choices else [f"{path} is kept."]
+    lines += [f"{service} is written."] if service else []
     return "\n".join(lines)
+
+
+def _next(path: Path, service: Path | None, state_dir: Path) -> str:
+    """The commands to go on with; the state folder is told where they would take another."""
+    elsewhere = ["--state-dir", str(state_dir)] if service and state_dir != daemon_file.default_state_dir() else []
+    doctor = shlex.join(["ligan", "doctor", "--config", str(path), *elsewhere])
+    start = "; systemctl --user daemon-reload; systemctl --user enable --now ligan" if service else ""
+    return f" Next: {doctor}{start}"

@@ -27,7 +27,7 @@ _MORE = """\
 # max_backends = 64                 # GPUs in use at once; others wait in the order of asking
 # [backend]
 # gres = "gpu:a100:1"               # one type of GPU only
-# python = "/shared/ligan/bin/python"   # if this machine's Python is not on the nodes
+# python = "/shared/ligan/bin/python"   # with ligan[backend], if this machine's lacks it or is not on the nodes
 # standby = 1                       # a GPU kept ready for the next session
 # handover = "restart"              # one job of a session at a time
 # immediate = "never"               # where srun is not allowed on the login node

@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from ligan import durable
 from ligan.problem import Problem
 
 FOLDERS = 256
@@ -58,7 +59,7 @@ class Artifacts:
             Path(name).unlink(missing_ok=True)
             raise
         for folder in (path.parent, self._directory):
-            _sync(folder)  # the name, too, survives a power cut
+            durable.synchronise(folder)  # the name, too, survives a power cut
 
     def has(self, sha256: str) -> bool:
         return self.path(sha256).exists()
@@ -86,11 +87,3 @@ class Artifacts:
                 return False
             os.utime(path)
             return True
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

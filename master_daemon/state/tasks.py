@@ -36,7 +36,6 @@ _ADD = Prepared(
 )
 _ALL = Prepared(select(tasks).where(_OF_SESSION).order_by(tasks.c.number))
 _ONE = Prepared(select(tasks).where(_OF_SESSION, tasks.c.task_id == bindparam("this")))
-_OPEN_COUNT = Prepared(select(func.count().label("number")).where(_OF_SESSION, IS_OPEN))
 _THIS = tasks.c.task_id == bindparam("this")
 _END = Prepared(
     update(tasks).where(_THIS).values(eta_s=None).returning(tasks.c.preview), "state", "problem", "ended_at"
@@ -125,10 +124,6 @@ def of_session(connection: Connection, key: str) -> list[Task]:
 def get(connection: Connection, key: str, task_id: str) -> Task:
     """One task of the session. Raises Problem `unknown-task`."""
     return _task(_row(connection, key, task_id))
-
-
-def open_count(connection: Connection, key: str) -> int:
-    return int(_OPEN_COUNT.one(connection, {"key": key}).number)
 
 
 def open_counts(connection: Connection) -> Counter[str]:

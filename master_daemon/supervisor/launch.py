@@ -95,7 +95,7 @@ class Launcher:
         """What the job asks of Slurm instead of its role."""
         if job.role != "trial":
             return {}
-        gres = gres_for(self.site(job.role).gres, job.gpus)
+        gres = gres_for(self.site(job.role), job.gpus)
         return {"gres": gres, **({"partition": job.partition} if job.partition else {})}
 
     def site(self, role: Role) -> JobSettings:

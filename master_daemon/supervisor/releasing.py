@@ -29,7 +29,7 @@ def sessions_to_release(
         if now - since >= settings.backend.lifetime_s:
             yield key, HAD_ITS_TIME
         elif situation.open_tasks[key] == 0 and situation.seats.get(key) and maintenance.drains(planned, now):
-            yield key, maintenance.words(planned)
+            yield key, maintenance.ended_by(planned)
         elif situation.open_tasks[key] == 0 and min(now - since, absent_for(key, now)) >= _patience(
             situation, settings, key
         ):

@@ -15,7 +15,8 @@ from master_daemon.tunnel.hub import Hub
 
 log = logging.getLogger(__name__)
 HEADERS = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
-_KEEPALIVE = b": keepalive\n\n"
+_KEEPALIVE = b"event: keepalive\ndata:\n\n"
+"""An event, for a browser's page hears no comments; without a word in it, so that programs pass it over."""
 _LONGEST_NUMBER = 16
 T = TypeVar("T")
 

@@ -11,14 +11,11 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from tests.frontend_server.pictures import png_chunk as chunk
+
 MARK = b"<script>alert('attack')</script>"
 """What a polyglot carries; no picture that is kept may hold it."""
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """Of a PNG (RFC 2083, section 3.2)."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(width: int, height: int, *between: bytes, depth: int = 8, colour: int = 2, data: bytes | None = None) -> bytes:

@@ -66,7 +66,8 @@ class House:
         """`effort`: share of the whole work that long families do. `site`, `ligan`: of a cluster."""
         self.folder = folder
         self._ligan = tuple(ligan) or ligan_argv()
-        written = write_site(folder / "site.toml", UNLIMITED, site or {}, settings)
+        cache = {"backend": {"weights_cache": str(folder / "cache")}}
+        written = write_site(folder / "site.toml", UNLIMITED, cache, site or {}, settings)
         self.daemon = DaemonProcess(written, folder / "state", folder / "daemon.log", self._ligan, {})
         self.people: dict[str, Person] = {}
         self._effort = effort

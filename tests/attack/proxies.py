@@ -17,9 +17,10 @@ from tests.attack.count import Count
 from tests.attack.family import family
 from tests.attack.house import House
 from tests.attack.wire import exchange, request
-from tests.faults.daemon import ROOT, DaemonProcess, free_port, ligan_argv
+from tests.faults.daemon import ROOT, DaemonProcess, ligan_argv
 from tests.master_daemon.accounts.person import Person
 from tests.master_daemon.accounts.provider_process import CLIENT, SECRET
+from tests.port import free_port
 from tests.site_file import Table, write_site
 
 _NAMES = (

@@ -1,11 +1,9 @@
-"""What many tests of the backend need: orders, photos with faces for FakeDetector, and waiting with a reason."""
+"""What many tests of the backend need: orders, and photos with faces for FakeDetector."""
 
 from __future__ import annotations
 
 import io
 import threading
-import time
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -23,14 +21,6 @@ from ligan.wire.image import ImageRef, Origin
 from ligan.wire.task import TaskOrder
 
 GREY = 200
-
-
-def wait_until(condition: Callable[[], object], why: str, timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_s} s in vain: {why}")
-        time.sleep(0.005)
 
 
 def order(kind="noop", images=(), attempt=1, task_id=None, checkpoint=None, **params):

@@ -17,7 +17,7 @@ from ligan.web.client import Client
 from ligan.web.guard import JOB_HEADER, bearer
 from ligan.web.serving import listen
 from ligan.wire.job import Bootstrap, Challenge, ChallengeAnswer, Done, Register
-from tests.backend_container.builders import wait_until
+from tests.ligan.stub import wait_until
 
 
 class StubDaemon:

@@ -17,7 +17,7 @@ from ligan.ids import new_id
 from ligan.web.aside import Aside
 from ligan.web.front import Front
 from ligan.web.guard import AT_ONCE, bearer, guard
-from tests.backend_container.builders import wait_until
+from tests.ligan.stub import wait_until
 
 TOKEN = "the job's token"
 

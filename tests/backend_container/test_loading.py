@@ -10,7 +10,8 @@ from backend_container.models.fake import FakeDetector, FakeEngine
 from backend_container.phases import Phases, process_age
 from ligan.ids import new_id
 from ligan.wire.job import Bootstrap
-from tests.backend_container.builders import ONE_FACE, OTHER_FACE, PASSER_BY, photo, wait_until
+from tests.backend_container.builders import ONE_FACE, OTHER_FACE, PASSER_BY, photo
+from tests.ligan.stub import wait_until
 
 
 def bootstrap(**changes):

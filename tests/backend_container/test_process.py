@@ -17,8 +17,9 @@ from ligan.web.guard import TOKEN_HEADER, bearer
 from ligan.wire.image import Face, ImageRef, Look, Origin
 from ligan.wire.job import Done
 from ligan.wire.task import TaskAccepted, Tasks
-from tests.backend_container.builders import ONE_FACE, file_of, order, photo, wait_until
+from tests.backend_container.builders import ONE_FACE, file_of, order, photo
 from tests.backend_container.stub_daemon import StubDaemon
+from tests.ligan.stub import wait_until
 
 
 @pytest.fixture

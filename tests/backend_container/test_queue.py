@@ -8,7 +8,8 @@ from backend_container.queue import Stop, TaskQueue
 from backend_container.tasks import REGISTRY
 from ligan.problem import Problem
 from ligan.wire.task import TaskState
-from tests.backend_container.builders import order, wait_until
+from tests.backend_container.builders import order
+from tests.ligan.stub import wait_until
 
 
 class Floor:

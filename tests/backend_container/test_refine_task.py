@@ -20,7 +20,8 @@ from backend_container.worker import Worker
 from ligan.intervals import REFINE_PREVIEW
 from ligan.problem import Problem
 from ligan.wire.image import ImageRef, Origin
-from tests.backend_container.builders import ONE_FACE, Shelf, fake_models, file_of, order, photo, wait_until
+from tests.backend_container.builders import ONE_FACE, Shelf, fake_models, file_of, order, photo
+from tests.ligan.stub import wait_until
 
 
 class Room:

@@ -6,7 +6,7 @@ import pytest
 from backend_container.reporter import Report, Reporter
 from ligan.problem import Problem
 from ligan.wire.job import Done, Ready
-from tests.backend_container.builders import wait_until
+from tests.ligan.stub import wait_until
 
 
 class Line:

@@ -14,7 +14,8 @@ from backend_container.worker import Worker
 from ligan.ids import new_id
 from ligan.problem import MEDIA_TYPE
 from ligan.web.guard import bearer, guard
-from tests.backend_container.builders import ONE_FACE, OTHER_FACE, Shelf, fake_models, file_of, photo, wait_until
+from tests.backend_container.builders import ONE_FACE, OTHER_FACE, Shelf, fake_models, file_of, photo
+from tests.ligan.stub import wait_until
 
 TOKEN = "the job's token"
 

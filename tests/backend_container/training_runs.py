@@ -24,14 +24,14 @@ forked = multiprocessing.get_context("forkserver")
 forked.set_forkserver_preload([__name__, "backend_container.training.generator.trainer"])
 
 
-def make_shards(folder: Path, faces: int = 24, resolution: int = 64) -> Path:
+def make_shards(folder: Path, faces: int = 24, resolution: int = 64, **made_by: object) -> Path:
     """Noise of a few colours in place of faces."""
     random = np.random.default_rng(1)
     writer = ShardWriter(folder, resolution)
     for number in range(faces):
         coarse = random.integers(0, 255, (4, 4, 3)).astype(np.uint8)
         writer.add(f"{number}.png", coarse.repeat(resolution // 4, 0).repeat(resolution // 4, 1), {})
-    writer.finish()
+    writer.finish(made_by)
     return folder
 
 

@@ -63,7 +63,12 @@ class FakeCluster:
         return {
             "daemon": {"resource_manager": "slurm_cli"},
             "frontend": {"partition": "cpu", "prefix": prefix},
-            "backend": {"partition": "gpu", "prefix": prefix, "engine": "fake"},
+            "backend": {
+                "partition": "gpu",
+                "prefix": prefix,
+                "engine": "fake",
+                "weights_cache": str(self.slurm.folder / "cache"),
+            },
         }
 
     def ligan(self) -> Sequence[str]:

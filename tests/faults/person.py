@@ -50,7 +50,6 @@ class Person:
         self.shown: list[Shown] = []
         self.repeated_events = 0
         """Events that came a second time under the same number, or out of order."""
-        self.broken_streams = 0
         self._stopping = threading.Event()
         self._paused = False
         self._turn = threading.Lock()
@@ -126,7 +125,6 @@ class Person:
                 for event in self._follower.events(3600, last):
                     last = self._take(event, last)
             except TROUBLE:
-                self.broken_streams += 1
                 self._stopping.wait(0.1)
 
     def _take(self, event: Event, last: int | None) -> int | None:

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 from tests.faults.cluster import RealCluster
 from tests.faults.house import House
-from tests.faults.ledger import Row
 from tests.faults.row import LONG, fault
 from tests.faults.rows_handover import until_over
+from tests.slurm_command import slurm
 
 _QUEUED = {"backend": {"immediate": "never"}}
 _RUN = Path(os.environ.get("LIGAN_TEST_CLUSTER", "/var/lib/ligan-test-cluster")) / "run"
-
-
-def _run(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
-
-
-def _node_of(row: Row) -> str:
-    return _run("squeue", "--noheader", f"--jobs={row.job_id}", "--format=%N").strip()
 
 
 def _real(house: House) -> RealCluster:
@@ -66,7 +57,7 @@ def real_slurmctld_emptied(house: House) -> None:
 @fault("real", alone=True, task_s=LONG)
 def real_slurmd_killed(house: House) -> None:
     """SIGKILL of slurmd on the backend's node; it is started again 20 s later"""
-    os.kill(int((_RUN / f"slurmd-{_node_of(house.backend())}.pid").read_text()), signal.SIGKILL)
+    os.kill(int((_RUN / f"slurmd-{house.backend().node}.pid").read_text()), signal.SIGKILL)
     house.pass_time(20, "longer than slurmctld's patience with a node")
     house.healed()
 
@@ -75,7 +66,7 @@ def real_slurmd_killed(house: House) -> None:
 def real_link_cut(house: House) -> None:
     """The backend's node loses its network, and gets it back when the session has another backend"""
     old = house.backend()
-    node = _node_of(old)
+    node = old.node
     house.slurm.control("break", node)
     house.broken()
     house.wait_done(house.since)
@@ -88,7 +79,7 @@ def real_link_cut(house: House) -> None:
 @fault("real", task_s=LONG)
 def real_job_cancelled(house: House) -> None:
     """Somebody cancels the backend's job with scancel"""
-    _run("scancel", str(house.backend().job_id))
+    slurm("scancel", str(house.backend().job_id))
     house.broken()
 
 
@@ -96,8 +87,8 @@ def real_job_cancelled(house: House) -> None:
 def real_job_requeued(house: House) -> None:
     """An administrator allows the backend's job to be requeued, and requeues it"""
     job_id = str(house.backend().job_id)
-    _run("scontrol", "update", f"jobid={job_id}", "requeue=1")
-    _run("scontrol", "requeue", job_id)
+    slurm("scontrol", "update", f"jobid={job_id}", "requeue=1")
+    slurm("scontrol", "requeue", job_id)
     house.broken()
 
 
@@ -113,7 +104,7 @@ def real_nodes_drained(house: House) -> None:
     """Every gpu node is drained for 30 s; a newcomer asks for a backend meanwhile"""
     for node in house.slurm.nodes:
         if node.startswith("gpu"):
-            _run("scontrol", "update", f"nodename={node}", "state=drain", "reason=fault suite")
+            slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=fault suite")
     house.let_in()
     house.pass_time(30, "the newcomer must wait")
     house.healed()

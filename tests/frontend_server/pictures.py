@@ -1,4 +1,4 @@
-"""Image files made by Pillow, for the tests of uploads."""
+"""Image files made by Pillow, and some that only look like images."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ STORED = {
 
 
 def encode(image: Image.Image, file_format: str, **options: Any) -> bytes:
+    """The file of an image."""
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options)
     return buffer.getvalue()
@@ -57,6 +58,7 @@ def exif(orientation: int = 1, place: bool = False) -> Image.Exif:
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """RFC 2083, section 3.2."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 

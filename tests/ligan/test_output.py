@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,13 @@ def test_a_file_name_that_is_no_text_is_said_all_the_same(way: str) -> None:
     code = f"from ligan.output import {way}; {way}('\\udcff.png')"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert said.stdout == b"\\udcff.png\n"
+
+
+@pytest.mark.parametrize("words", [["weights", "list"], ["--help"], ["up", "--help"], ["submit", "--help"]])
+def test_a_terminal_that_knows_few_characters_is_no_error(words: list[str]) -> None:
+    argv = [sys.executable, "-m", "ligan", *words]
+    told = subprocess.run(argv, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("way", ["say('x' * 10_000_000)", "pour(b'x' * 10_000_000)"])

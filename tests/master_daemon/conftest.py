@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from master_daemon import describe
 from tests.master_daemon.running import House, Played, house_in
+from tests.system.at_the_page import opened
 from tests.system.browser import chromium
 
 
@@ -62,13 +63,6 @@ def token(house: House) -> str:
 
 @pytest.fixture
 def page(house: House, frontend: Played, chrome: Browser) -> Iterator[Page]:
-    """The page as it is opened, with every fault of its script and every refused load noted."""
-    context = chrome.new_context(viewport={"width": 1280, "height": 1000})
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    opened.goto(house.url + "/operator")
-    yield opened
-    assert faults == []
-    context.close()
+    """The page as an operator opens it."""
+    with opened(chrome, house.url + "/operator", height=1000) as page:
+        yield page

@@ -24,6 +24,7 @@ from ligan.tls.setting import TlsSettings
 from ligan.web.app import make_app, reply
 from ligan.web.aside import Aside
 from ligan.web.client import Client
+from ligan.web.frame import fields_of
 from ligan.web.front import Front
 from ligan.web.guard import FRONTEND_HEADER
 from ligan.web.serving import Server, listen
@@ -274,8 +275,7 @@ class Stream:
     def event(self) -> dict[str, str]:
         """The next frame that is an event."""
         while True:
-            frame = self.frame()
-            fields = dict(line.split(": ", 1) for line in frame.splitlines() if not line.startswith(":"))
+            fields = fields_of(self.frame().encode())
             if "data" in fields:
                 return fields
 

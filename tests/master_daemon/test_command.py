@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.system.running import ROOT, ligan_up
 
@@ -32,6 +33,13 @@ def test_a_damaged_job_record(tmp_path: Path) -> None:
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     assert "job.json is damaged" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["/proc/state", "/dev/null/state"])
+def test_a_state_folder_that_cannot_be_made(folder: str) -> None:
+    said = refused(Path(folder))
+    assert said.startswith(f"ligan up: {folder}: ")
+    assert "give another folder with --state-dir (or STATE_DIR= for make run)" in said
 
 
 def frontends_of(daemon: int) -> list[psutil.Process]:

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ligan.settings import BackendSettings, DaemonSettings, FrontendSettings, Settings
+from ligan.settings import (
+    AccountSettings,
+    BackendSettings,
+    ContainerSettings,
+    DaemonSettings,
+    FrontendSettings,
+    Settings,
+)
 from master_daemon import daemon_file, doctor, host
+from master_daemon.accounts.findings import accounts_finding
 from master_daemon.cluster.command import CommandError, CommandMissingError, Completed
 from master_daemon.cluster.probe import COMMANDS
 from master_daemon.finding import Finding, Health, report
@@ -117,6 +125,25 @@ def test_python_on_the_nodes(tmp_path: Path, stderr: str, health: Health) -> Non
     assert found == {"frontend on a node": health, "backend on a node": health, **CLOCK}
 
 
+def test_what_a_node_lacks_is_told(tmp_path: Path) -> None:
+    said = "ModuleNotFoundError: No module named 'torch'\nsrun: error: gpu1: task 0: Exited with exit code 1"
+    found = on_nodes(SLURM, tmp_path, error(said))
+    assert [one.detail for one in found] == ["exit status 1: ModuleNotFoundError: No module named 'torch'"] * 2
+    assert [("ligan[backend]" in one.advice, "python" in one.advice) for one in found] == [(False, True), (True, True)]
+
+
+def test_with_images_nobody_is_told_of_a_python(tmp_path: Path) -> None:
+    images = ContainerSettings(runtime="apptainer", frontend="/f.sif", backend="/b.sif")
+    found = on_nodes(SLURM.model_copy(update={"container": images}), tmp_path, error("FATAL: could not open image"))
+    assert [("f.sif" in one.advice, "b.sif" in one.advice) for one in found] == [(True, False), (False, True)]
+    assert not [one for one in found if "python" in one.advice]
+
+
+def on_nodes(settings: Settings, folder: Path, fault: CommandError) -> list[Finding]:
+    found = doctor.cluster_findings(settings, folder, Cluster(srun_quiet=fault), quick=False)
+    return [one for one in found if one.check.endswith("on a node")]
+
+
 # ---- this machine
 
 
@@ -215,6 +242,14 @@ def test_what_the_daemon_would_not_start_with_fails(
     assert call(f'[daemon]\nport = 0\n{text}\n[backend]\nengine = "fake"\n', "--quick", "--json") == 1
     (found,) = [finding for finding in json.loads(capsys.readouterr().out) if finding["health"] == "failed"]
     assert said in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "health"), [(("10.0.0.5",), Health.OK), (("10.0.0.5", "127.0.0.0/8"), Health.WARNING)]
+)
+def test_a_proxy_on_a_machine_with_logins_is_told(proxies: tuple[str, ...], health: Health) -> None:
+    found = accounts_finding(Settings(accounts=AccountSettings(mode="header", trusted_proxies=proxies)))
+    assert found.health is health, found
 
 
 def test_the_engine_is_sought_where_a_local_job_would_find_it(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +9,12 @@ import pytest
 from ligan.wire.admin import PulledAll
 from ligan.wire.session import JobState
 from tests.ligan.stub import wait_until
+from tests.ligan_command import said
 from tests.master_daemon.running import house_in
 
 
 def drain(state_dir: Path, *words: str) -> str:
-    argv = (sys.executable, "-m", "ligan", "drain", *words, "--state-dir", str(state_dir))
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    return said("drain", *words, "--state-dir", state_dir)
 
 
 def test_every_job_that_runs_is_followed_by_another(tmp_path: Path) -> None:
@@ -37,6 +35,4 @@ def test_every_job_that_runs_is_followed_by_another(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [("--all", "--off"), ("0123456789abcdefghjkmn", "--all")])
 def test_it_is_all_or_one_or_off(words: tuple[str, ...]) -> None:
-    argv = (sys.executable, "-m", "ligan", "drain", *words)
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, "not allowed with" in done.stderr) == (2, True)
+    assert "not allowed with" in said("drain", *words, fails=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,13 @@ from master_daemon import daemon_file
 from master_daemon.observe.session_tag import session_tag
 from master_daemon.operator_command.text import duration, moment, table
 from tests.ligan.stub import stub_app, url_of, wait_until
+from tests.ligan_command import ligan
 from tests.master_daemon.running import House, house_in
 
 
 def run(*words: str | Path, fails: bool = False) -> str:
     """What the command prints: on standard output, or on standard error when it must fail."""
-    command = [sys.executable, "-m", "ligan", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = ligan(*words)
     assert done.returncode == (1 if fails else 0), done.stderr
     assert (done.stdout if fails else done.stderr) == ""
     return done.stderr if fails else done.stdout

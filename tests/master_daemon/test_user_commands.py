@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ligan.settings import AccountSettings
+from tests.ligan_command import ligan, said
 from tests.master_daemon.accounts.person import PASSWORD, Person
 from tests.master_daemon.running import House, house_in
 
@@ -26,11 +27,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def run(house: House, *words: str, given: str = "", fails: int = 0) -> str:
     """What the command prints: on standard output, or on standard error when it must fail."""
-    state_dir = str(house.daemon.parts.observatory.state_dir)
-    command = [sys.executable, "-m", "ligan", *words, "--state-dir", state_dir]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, input=given)
-    assert done.returncode == fails, done.stderr
-    return done.stderr if fails else done.stdout
+    return said(*words, "--state-dir", house.daemon.parts.observatory.state_dir, given=given, fails=fails)
 
 
 def test_users(house: House) -> None:
@@ -52,7 +49,7 @@ def test_users(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "given", "said"),
+    ("words", "given", "why"),
     [
         (("add", "bob"), "", "password is empty"),
         (("add", "bob"), "short\n", "12 to 256"),
@@ -60,8 +57,8 @@ def test_users(house: House) -> None:
         (("disable", "nobody"), "", "Nobody has this name"),
     ],
 )
-def test_what_cannot_be_done_is_said(house: House, words: tuple[str, ...], given: str, said: str) -> None:
-    assert said in run(house, "users", *words, given=given, fails=1)
+def test_what_cannot_be_done_is_said(house: House, words: tuple[str, ...], given: str, why: str) -> None:
+    assert why in run(house, "users", *words, given=given, fails=1)
 
 
 def test_where_nobody_logs_in_with_a_password_that_is_said(tmp_path: Path) -> None:
@@ -71,8 +68,8 @@ def test_where_nobody_logs_in_with_a_password_that_is_said(tmp_path: Path) -> No
             (("passwd", "alice"), PASSWORD, True),
             (("role", "alice", "developer"), "", False),
         ):
-            command = [sys.executable, "-m", "ligan", "users", *words, "--json", "--state-dir", str(tmp_path / "state")]
-            done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=True)
+            done = ligan("users", *words, "--json", "--state-dir", tmp_path / "state", given=given)
+            assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["name"] == "alice"
             assert ("Nobody logs in with a password here" in done.stderr) is told
         robot = Person(house.url)
@@ -83,7 +80,7 @@ def test_where_nobody_logs_in_with_a_password_that_is_said(tmp_path: Path) -> No
 
 def test_a_password_is_no_argument(house: House) -> None:
     run(house, "users", "add", "bob", PASSWORD, fails=2)
-    assert "--password" not in subprocess.check_output([sys.executable, "-m", "ligan", "users", "add", "-h"], text=True)
+    assert "--password" not in said("users", "add", "-h")
 
 
 def test_a_terminal_is_asked_twice_and_shows_nothing(house: House) -> None:
@@ -129,7 +126,16 @@ def test_tokens(house: House) -> None:
     assert run(house, "tokens", "revoke", made["token_id"]) == "revoked\n"
     assert robot.api("GET", "/session").status_code == 401
     assert "no such token" in run(house, "tokens", "revoke", made["token_id"], fails=1)
-    assert "cannot be shown again" in run(house, "tokens", "create", "dave", "--label", "x")
+
+
+def test_a_token_goes_into_a_file_as_it_is(house: House) -> None:
+    where = ("--state-dir", house.daemon.parts.observatory.state_dir)
+    run(house, "users", "add", "fay", given=f"{PASSWORD}\n")
+    made = ligan("tokens", "create", "fay", "--label", "x", *where)
+    robot = Person(house.url)
+    robot.http.headers["Authorization"] = f"Bearer {made.stdout.removesuffix(chr(10))}"
+    assert robot.api("GET", "/session").status_code == 200
+    assert "cannot be shown again" in made.stderr
 
 
 def test_no_secret_in_the_audit(house: House) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cluster_fixture import MACHINE_CANNOT, SCRIPT
 from tests.ligan.stub import wait_until
+from tests.port import free_port
 
 _HEAD = """ClusterName=site
 SlurmctldHost={name}(127.0.0.1)
@@ -55,7 +55,7 @@ def why_not() -> str:
 def site_controller(folder: Path, shape: str) -> Iterator[Path]:
     """The `slurm.conf` of a running slurmctld with the nodes and partitions of `shape`; it ends with the block."""
     conf = folder / "slurm.conf"
-    conf.write_text(_HEAD.format(name=os.uname().nodename.split(".")[0], port=_free_port(), folder=folder) + shape)
+    conf.write_text(_HEAD.format(name=os.uname().nodename.split(".")[0], port=free_port(), folder=folder) + shape)
     (folder / "state").mkdir()
     (folder / "key").write_bytes(os.urandom(1024))
     (folder / "key").chmod(0o600)
@@ -92,10 +92,3 @@ def _running(*argv: str) -> Iterator[None]:
 def _ping(conf: Path) -> str:
     environment = {**os.environ, "SLURM_CONF": str(conf)}
     return subprocess.run(["scontrol", "ping"], env=environment, capture_output=True, text=True, timeout=20).stdout
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

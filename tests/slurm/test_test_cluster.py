@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster_fixture import MACHINE_CANNOT, SCRIPT, USER, SlurmCluster
+from tests.cluster_fixture import MACHINE_CANNOT, SCRIPT, USER, SlurmCluster, alone
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +52,50 @@ def test_a_second_up_disturbs_nothing(slurm_cluster: SlurmCluster) -> None:
     before = slurm_cluster.controller_pid
     slurm_cluster.control("up")
     assert slurm_cluster.controller_pid == before
+
+
+def test_a_callers_umask_cluster_and_columns_are_no_matter(slurm_cluster: SlurmCluster) -> None:
+    slurm_cluster.control("down")
+    theirs = {"SLURM_CONF": "/nowhere/slurm.conf", "SINFO_FORMAT": "%P", "SLURM_TIME_FORMAT": "relative"}
+    words = ("sh", "-c", 'umask 077; exec "$0" up --user "$1"', SCRIPT, USER)
+    subprocess.run(words, env=os.environ | theirs, check=True, capture_output=True, timeout=120)
+    assert slurm_cluster.run_as_user("sinfo", "-h", "-p", "cpu", "-o", "%D") == "1\n"
+
+
+def test_what_a_reboot_leaves_is_no_obstacle(slurm_cluster: SlurmCluster) -> None:
+    """Files are there; processes, bridge and namespaces are gone."""
+    folder = Path(slurm_cluster.environment["LIGAN_TEST_LOGS"]).parent
+    processes = [Path(f"/proc/{path.read_text().strip()}") for path in folder.glob("run/*.pid")]
+    processes += [Path(f"/proc/{(folder / part / 'pid').read_text().strip()}") for part in ("munge", "ssh")]
+    subprocess.run(["kill", "-KILL", *(process.name for process in processes)], check=True)
+    for node in slurm_cluster.nodes:
+        subprocess.run(["ip", "netns", "delete", f"ligan-{node}"], check=True)
+    subprocess.run(["ip", "addr", "flush", "dev", "br-ligan"], check=True)
+    slurm_cluster.control("up", "--user", USER)
+    assert slurm_cluster.run_as_user("srun", "--partition=gpu", "hostname").strip() in slurm_cluster.nodes
+
+
+def test_a_process_that_has_a_number_of_ours_is_left_alone(slurm_cluster: SlurmCluster, tmp_path: Path) -> None:
+    number = Path(slurm_cluster.environment["LIGAN_TEST_LOGS"]).parent / "ssh" / "pid"
+    ours = number.read_text()
+    shutil.copy("/bin/sleep", tmp_path / "sshd")
+    theirs = subprocess.Popen([tmp_path / "sshd", "600"])
+    try:
+        number.write_text(f"{theirs.pid}\n")
+        slurm_cluster.control("break", "ssh")
+        assert theirs.poll() is None
+    finally:
+        theirs.kill()
+        theirs.wait()
+        number.write_text(ours)
+
+
+def test_two_runs_do_not_meet_on_it(tmp_path: Path) -> None:
+    used = tmp_path / "used"
+    with alone(used), pytest.raises(pytest.skip.Exception, match="run these when it has ended"), alone(used):
+        pytest.fail("both have it")
+    with alone(used):
+        pass
 
 
 def test_workers_have_names_and_addresses_of_their_own_and_the_machine_keeps_its_name(
@@ -113,6 +157,18 @@ def test_nothing_of_an_earlier_user_of_the_same_name_is_in_the_way_of_jobs(slurm
         assert not cache.exists()
     finally:
         slurm_cluster.control("up", "--user", USER)
+
+
+def test_another_user_has_a_slurmrestd_of_its_own(slurm_cluster: SlurmCluster) -> None:
+    """It believes whoever has its user ID: that of the user before would work for nobody else."""
+    socket = Path(slurm_cluster.rest_url.removeprefix("unix:"))
+    assert socket.owner() == USER
+    try:
+        slurm_cluster.control("up", "--user", "ligan-other")
+        assert socket.owner() == "ligan-other"
+    finally:
+        slurm_cluster.control("up", "--user", USER)
+    assert socket.owner() == USER
 
 
 def test_the_configuration_of_a_cluster_that_is_up_is_left_alone(slurm_cluster: SlurmCluster) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from ligan.page import Page
+from tests.system.browser import chromium
 from tests.system.photos import portrait
 from tests.system.running import System, ligan_up
 from tests.system.trials import Developer, trials_site
@@ -31,6 +33,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     site.write_text('[backend]\nengine = "fake"\n')
     with ligan_up(folder / "state", "--config", str(site)) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from PIL import Image
 from skimage import data
+
+from tests.frontend_server.pictures import encode
 
 
 def portrait_image() -> Image.Image:
@@ -14,14 +15,8 @@ def portrait_image() -> Image.Image:
     return Image.fromarray(data.astronaut())
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def portrait(kind: str, **options: Any) -> bytes:
-    return encoded(portrait_image(), kind, **options)
+    return encode(portrait_image(), kind, **options)
 
 
 def two_people() -> bytes:
@@ -30,4 +25,4 @@ def two_people() -> bytes:
     both = Image.new("RGB", (one.width * 2, one.height))
     both.paste(one, (0, 0))
     both.paste(one.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (one.width, 0))
-    return encoded(both, "PNG")
+    return encode(both, "PNG")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, fields
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ligan.page import Event, Page
 from ligan.problem import Problem
@@ -22,6 +19,7 @@ from tests.cluster_fixture import USER, SlurmCluster
 from tests.faults import count
 from tests.faults.cluster import RealCluster
 from tests.faults.count import SeenJob
+from tests.faults.ledger import Ledger, Row
 from tests.faults.person import TROUBLE, Person
 from tests.ligan.stub import wait_until
 from tests.site_file import write_site
@@ -29,30 +27,6 @@ from tests.system.running import System, ligan_up
 
 WAIT = 60.0
 """Seconds; the slowest road to another backend is the loss of a node, about 35 on two busy cores."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A job as the daemon's database has it. Times are Unix seconds."""
-
-    nonce: str
-    role: str
-    seat: str
-    generation: int
-    instance_id: str
-    state: str
-    reason: str
-    job_id: str | None
-    host: str | None
-    port: int | None
-    requested_at: float
-    ready_at: float | None
-    ended_at: float | None
-
-    @property
-    def node(self) -> str:
-        """Where Slurm runs it."""
-        return slurm("squeue", "--noheader", f"--jobs={self.job_id}", "--format=%N").strip()
 
 
 class Visitor(Person):
@@ -98,25 +72,21 @@ class SlurmHouse:
     def url(self) -> str:
         return self.system.url
 
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.system.state_dir)
+
     def rows(self, role: str) -> list[Row]:
         """Every job of a role so far, the oldest first."""
-        names = ", ".join(field.name for field in fields(Row))
-        rows = self.ask(f"SELECT {names} FROM jobs WHERE role = ? ORDER BY requested_at", role)  # noqa: S608 (ours)
-        return [Row(*row) for row in rows]
+        return self._ledger.rows(role, live=False)
 
     def newest(self, role: str) -> Row:
         return self.rows(role)[-1]
 
-    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read the daemon's database beside it."""
-        path = self.system.state_dir / "ligan.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
-            return database.execute(query, values).fetchall()
-
     def workers(self, task_id: str | None = None) -> list[str]:
         """Nonces of the backends that have done tasks, or have had this one, the earliest first."""
         query = "SELECT nonce FROM attempts WHERE task_id = coalesce(?, task_id) ORDER BY began_at"
-        return list(dict.fromkeys(str(nonce) for (nonce,) in self.ask(query, task_id)))
+        return list(dict.fromkeys(str(nonce) for (nonce,) in self._ledger.ask(query, task_id)))
 
     def seen(self, role: str) -> dict[str, list[SeenJob]]:
         """What squeue has shown so far of a role's jobs, by seat."""
@@ -207,8 +177,3 @@ def refusal(slug: str, problem: Problem) -> Problem:
     assert problem.slug == slug, problem
     assert len(problem.document.detail) > 20
     return problem
-
-
-def slurm(*argv: str) -> str:
-    """A Slurm command's output, called by root as an administrator would. Raises CalledProcessError."""
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import violations
-from tests.system.browser import chromium
-from tests.system.photos import portrait
+from tests.system.at_the_page import READY_MS, generate, pick
 from tests.system.running import System
-
-READY_MS = 90_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def open_page(browser: Browser, quick: System, scheme: str, path: str = "") -> Page:
@@ -27,21 +16,11 @@ def open_page(browser: Browser, quick: System, scheme: str, path: str = "") -> P
     return page
 
 
-def send(page: Page) -> None:
-    photo = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": portrait("JPEG")}
-    page.get_by_test_id("photo-input").first.set_input_files(files=[photo])  # type: ignore[list-item]
-
-
-def generate(page: Page) -> None:
-    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-    page.get_by_test_id("generate").click()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_tab_empty_at_work_and_with_faces(browser: Browser, quick: System, scheme: str) -> None:
     page = open_page(browser, quick, scheme)
     found = {"empty": violations(page)}
-    send(page)
+    pick(page)
     generate(page)
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=READY_MS)
     found["faces"] = violations(page)
@@ -55,7 +34,7 @@ def test_every_tab_empty_at_work_and_with_faces(browser: Browser, quick: System,
         tab.click()
         found[tab.inner_text()] = violations(page)
     page.get_by_role("tab", name="Refine").click()
-    send(page)
+    pick(page)
     generate(page)
     expect(page.get_by_test_id("preview")).to_be_visible(timeout=READY_MS)
     found["at work"] = violations(page)

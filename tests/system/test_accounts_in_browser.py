@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from ligan.page import Page as Script
 from ligan.problem import Problem
 from tests.ligan.stub import wait_until
-from tests.system.browser import chromium
+from tests.ligan_command import said
+from tests.system.at_the_page import opened
 from tests.system.running import System, ligan_up
 
 PASSWORD = "correct horse battery"
@@ -26,8 +25,7 @@ engine = "fake"
 
 
 def ligan(system: System, *words: str, given: str = "") -> str:
-    command = [sys.executable, "-m", "ligan", *words, "--state-dir", str(system.state_dir)]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=True).stdout
+    return said(*words, "--state-dir", system.state_dir, given=given)
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +38,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without"])
 def page(browser: Browser, guarded: System, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page as a new person opens it; every fault of its scripts and every blocked load is noted."""
-    context = browser.new_context(java_script_enabled=request.param, viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    opened.goto(guarded.url)
-    yield opened
-    context.close()
-    assert faults == []
+    with opened(browser, guarded.url, script=request.param) as page:
+        yield page
 
 
 def log_in(page: Page, password: str = PASSWORD) -> None:

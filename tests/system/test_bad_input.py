@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -16,25 +14,14 @@ from ligan.page import Page
 from ligan.problem import MEDIA_TYPE, Problem
 from ligan.wire.image import FaceState
 from ligan.wire.task import TaskState
-from tests.system.photos import encoded, portrait, portrait_image, two_people
+from tests.frontend_server.pictures import encode, png_bomb
+from tests.system.photos import portrait, portrait_image, two_people
 from tests.system.running import System
-
-
-def _bomb() -> bytes:
-    """A PNG of 400 bytes that claims 60,000 × 60,000 pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
 
 
 def _noise() -> bytes:
     pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
-    return encoded(Image.fromarray(pixels), "PNG")
+    return encode(Image.fromarray(pixels), "PNG")
 
 
 _REFUSED: dict[str, tuple[Callable[[], bytes], str, int]] = {
@@ -42,8 +29,8 @@ _REFUSED: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "truncated": (lambda: portrait("JPEG")[:9000], "not-an-image", 422),
     "empty": (lambda: b"", "empty-file", 422),
     "60 MB": (lambda: bytes(60 * 1024 * 1024), "file-too-large", 413),
-    "bomb": (_bomb, "image-too-large", 422),
-    "tiny": (lambda: encoded(Image.new("RGB", (20, 20)), "PNG"), "image-too-small", 422),
+    "bomb": (lambda: png_bomb(60_000, 60_000), "image-too-large", 422),
+    "tiny": (lambda: encode(Image.new("RGB", (20, 20)), "PNG"), "image-too-small", 422),
     "damaged HEIC": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), "not-an-image", 422),
     "no face": (_noise, "no-face", 422),
     "several faces": (two_people, "several-faces", 422),
@@ -63,11 +50,11 @@ def test_refused_uploads(ready_page: Page, what: str) -> None:
 _TAKEN: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: portrait("PNG"),
     "WebP": lambda: portrait("WEBP"),
-    "CMYK": lambda: encoded(portrait_image().convert("CMYK"), "JPEG"),
-    "16-bit": lambda: encoded(_sixteen_bit(), "PNG"),
+    "CMYK": lambda: encode(portrait_image().convert("CMYK"), "JPEG"),
+    "16-bit": lambda: encode(_sixteen_bit(), "PNG"),
     "animated": lambda: portrait("GIF", save_all=True, append_images=[portrait_image().rotate(180)]),
-    "transparent": lambda: encoded(portrait_image().convert("RGBA"), "PNG"),
-    "EXIF-rotated": lambda: encoded(portrait_image().rotate(90), "JPEG", exif=_orientation(6)),
+    "transparent": lambda: encode(portrait_image().convert("RGBA"), "PNG"),
+    "EXIF-rotated": lambda: encode(portrait_image().rotate(90), "JPEG", exif=_orientation(6)),
 }
 
 

@@ -16,8 +16,8 @@ from ligan.wire.task import TaskState
 from tests.cluster_fixture import SlurmCluster
 from tests.images_fixture import Images
 from tests.ligan.stub import wait_until
+from tests.slurm_command import slurm
 from tests.system.container_house import ContainerHouse, in_containers
-from tests.system.slurm_house import slurm
 
 pytestmark = pytest.mark.timeout(600)  # the first of them builds the images
 _STEPS, _STEP_S = 160, 0.05

@@ -12,8 +12,9 @@ from ligan.intervals import POLL_BUSY
 from ligan.page import Page
 from ligan.wire.session import Backend, JobState
 from tests.cluster_fixture import SlurmCluster
+from tests.faults.ledger import Row
 from tests.ligan.stub import wait_until
-from tests.system.slurm_house import WAIT, Row, SlurmHouse, Visitor, on_slurm, visitor
+from tests.system.slurm_house import WAIT, SlurmHouse, Visitor, on_slurm, visitor
 
 _AWAY_S = 20.0
 """How long slurmctld is away, at least: several listings of the daemon's."""

@@ -8,49 +8,25 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ligan.problem import Problem
-from tests.system.browser import chromium
-from tests.system.photos import portrait, two_people
+from tests.system.at_the_page import READY_MS, generate, opened, pick
+from tests.system.photos import two_people
 from tests.system.running import ROOT, System
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
-READY_MS = 90_000
 RESULT_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
 def page(browser: Browser, system: System) -> Iterator[Page]:
-    """A fresh person's page; the test fails when the page logs an error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(system.url)
-    yield page
-    context.close()
-    assert not errors
-
-
-def _pick(page: Page, body: bytes, name: str = "photo.jpg") -> None:
-    files = {"name": name, "mimeType": "image/jpeg", "buffer": body}
-    page.get_by_test_id("photo-input").first.set_input_files(files=[files])  # type: ignore[list-item]
-
-
-def _generate(page: Page) -> None:
-    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-    page.get_by_test_id("generate").click()
+    with opened(browser, system.url) as page:
+        yield page
 
 
 def test_the_main_job(page: Page) -> None:
     expect(page.get_by_test_id("generate")).to_be_disabled()
     expect(page.get_by_test_id("generate-reason")).not_to_be_empty()
-    _pick(page, portrait("JPEG"))
-    _generate(page)
+    pick(page)
+    generate(page)
     results = page.get_by_test_id("result-image")
     expect(results).to_have_count(16, timeout=RESULT_MS)
     _expect_loaded(page)
@@ -78,8 +54,8 @@ def _sources(page: Page) -> list[str]:
 
 
 def test_a_reload_keeps_results_and_backend(page: Page) -> None:
-    _pick(page, portrait("JPEG"))
-    _generate(page)
+    pick(page)
+    generate(page)
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
     before = _sources(page)
     page.reload()
@@ -89,8 +65,8 @@ def test_a_reload_keeps_results_and_backend(page: Page) -> None:
 
 def test_everything_is_erased(page: Page) -> None:
     """By keyboard alone, and again after a failure."""
-    _pick(page, portrait("JPEG"))
-    _generate(page)
+    pick(page)
+    generate(page)
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
     face = page.locator("[data-testid=result-image] img").first
     image = str(face.evaluate("(image) => image.src"))
@@ -131,20 +107,20 @@ def _refuse_erasure(route: Route) -> None:
 
 
 def test_errors_are_sentences(page: Page) -> None:
-    _pick(page, b"this is no photo", "letter.jpg")
+    pick(page, b"this is no photo", "letter.jpg")
     error = page.get_by_test_id("error")
     expect(error).to_contain_text("not an image", timeout=20_000)
     expect(page.get_by_test_id("generate")).to_be_disabled()
 
 
 def test_one_of_several_faces_is_chosen(page: Page) -> None:
-    _pick(page, portrait("JPEG"))  # so that a backend is there to look for faces
+    pick(page)  # so that a backend is there to look for faces
     expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-    _pick(page, two_people(), "two.png")
+    pick(page, two_people(), "two.png")
     chooser = page.get_by_role("button", name="left")
     expect(chooser.first).to_be_visible(timeout=20_000)
     chooser.first.click()
-    _generate(page)
+    generate(page)
     expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=RESULT_MS)
 
 

@@ -22,8 +22,10 @@ from ligan.wire.session import Session
 from ligan.wire.task import TaskState
 from master_daemon.authority.file import read_authority
 from tests.cluster_fixture import SlurmCluster
+from tests.faults.ledger import Row
 from tests.ligan.stub import wait_until
-from tests.system.slurm_house import WAIT, Row, SlurmHouse, on_slurm, results_shown, slurm, wait_done
+from tests.slurm_command import slurm
+from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm, results_shown, wait_done
 
 _STEPS, _STEP_S = 24, 0.5
 

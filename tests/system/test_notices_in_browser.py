@@ -4,52 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.master_daemon.test_operator_command import run
-from tests.system.browser import chromium
-from tests.system.photos import portrait
+from tests.port import free_port
+from tests.system.at_the_page import READY_MS, generate, pick
 from tests.system.running import ligan_up
 
-READY_MS = 90_000
 
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-def opened(chrome: Browser, url: str) -> Page:
-    page = chrome.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.goto(url)
-    expect(page.get_by_test_id("generate")).to_be_visible(timeout=READY_MS)
-    return page
-
-
-def pick(page: Page) -> None:
-    photo = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": portrait("JPEG")}
-    page.get_by_test_id("photo-input").first.set_input_files(files=[photo])  # type: ignore[list-item]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def test_people_are_told_and_keep_what_they_have(chrome: Browser, tmp_path: Path) -> None:
+def test_people_are_told_and_keep_what_they_have(browser: Browser, tmp_path: Path) -> None:
     where = ("--state-dir", tmp_path)
     port = ("--port", str(free_port()))
     with ligan_up(tmp_path, *port) as system:
-        page = opened(chrome, system.url)
+        page = browser.new_page()
+        page.goto(system.url)
         pick(page)
-        expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-        page.get_by_test_id("generate").click()
+        generate(page)
         expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=READY_MS)
 
         told = page.get_by_role("status").filter(has=page.get_by_test_id("announcement"))
@@ -75,8 +47,9 @@ def test_people_are_told_and_keep_what_they_have(chrome: Browser, tmp_path: Path
         expect(told).to_contain_text("A second one.", timeout=READY_MS)
         expect(maintained).to_contain_text("New disks.")
         expect(page.get_by_test_id("result-image")).to_have_count(16, timeout=READY_MS)
-        newcomer = opened(chrome, page.url)
-        expect(newcomer.get_by_test_id("maintenance")).to_be_visible()
+        newcomer = browser.new_page()
+        newcomer.goto(page.url)
+        expect(newcomer.get_by_test_id("maintenance")).to_be_visible(timeout=READY_MS)
         pick(newcomer)
         expect(newcomer.get_by_test_id("error").first).to_contain_text("New disks.", timeout=READY_MS)
         run("maintenance", "off", *where)

@@ -6,25 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.system.browser import chromium
-from tests.system.photos import portrait
+from tests.system.at_the_page import READY_MS, generate, opened, pick
 from tests.system.running import ROOT, System
 
-READY_MS = 90_000
 ARTIFACTS = ROOT / "tests" / "artifacts"
 
 
 @pytest.fixture
-def page(quick: System) -> Iterator[Page]:
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(quick.url)
+def page(browser: Browser, quick: System) -> Iterator[Page]:
+    with opened(browser, quick.url) as page:
         yield page
-        assert not errors
 
 
 def stored(system: System) -> list[Path]:
@@ -33,13 +26,11 @@ def stored(system: System) -> list[Path]:
 
 def test_stop_and_keep_then_similar_faces_then_erase(page: Page, quick: System) -> None:
     page.get_by_role("tab", name="Refine").click()
-    files = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": portrait("JPEG")}
-    page.get_by_test_id("photo-input").first.set_input_files(files=[files])  # type: ignore[list-item]
+    pick(page)
     time = page.get_by_role("slider", name="Time")
     time.press("ArrowRight")
     expect(time).to_have_attribute("aria-valuetext", "1 min 30 s")
-    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-    page.get_by_test_id("generate").click()
+    generate(page)
 
     preview = page.get_by_test_id("preview")
     expect(preview).to_be_visible(timeout=READY_MS)
@@ -58,8 +49,7 @@ def test_stop_and_keep_then_similar_faces_then_erase(page: Page, quick: System) 
 
     results.nth(1).click()
     page.get_by_role("menuitem", name="More similar to this").click()
-    expect(page.get_by_test_id("generate")).to_be_enabled(timeout=READY_MS)
-    page.get_by_test_id("generate").click()
+    generate(page)
     expect(results).to_have_count(16, timeout=READY_MS)
 
     page.get_by_test_id("erase").click()

@@ -11,7 +11,8 @@ import pytest
 
 from tests.backend_container.training_runs import make_shards
 from tests.cluster_fixture import SlurmCluster
-from tests.system.slurm_house import SlurmHouse, on_slurm, slurm
+from tests.slurm_command import slurm
+from tests.system.slurm_house import SlurmHouse, on_slurm
 from tests.system.trials import Developer, Submitting
 
 TINY = """

@@ -14,9 +14,11 @@ import pytest
 
 from ligan.identity import derive
 from tests.cluster_fixture import SlurmCluster
+from tests.faults.ledger import Row
 from tests.ligan.stub import wait_until
+from tests.slurm_command import slurm
 from tests.system.running import ligan_up
-from tests.system.slurm_house import WAIT, Row, SlurmHouse, on_slurm, slurm
+from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm
 from tests.system.trials import Developer, Submitting, script
 
 TICKS = "for i in $(seq 200); do echo tick $i; sleep 0.2; done\n"

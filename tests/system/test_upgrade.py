@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from ligan.wire.session import JobState
 from ligan.wire.task import TaskState
 from tests.faults.daemon import DaemonProcess
 from tests.ligan.stub import wait_until
+from tests.ligan_command import said
 
 _SECONDS = 8
 """Of a task: longer than the daemon is away."""
@@ -50,8 +50,7 @@ class Upgrade:
 
     def ask(self, *words: str) -> str:
         """What `ligan WORDS --json` prints."""
-        argv = (sys.executable, "-m", "ligan", *words, "--json", "--state-dir", str(self._state_dir))
-        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+        return said(*words, "--json", "--state-dir", self._state_dir)
 
     def jobs(self, role: str) -> list[AdminJob]:
         return [job for job in AdminJobs.model_validate_json(self.ask("jobs")).jobs if job.role == role]

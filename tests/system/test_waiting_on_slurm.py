@@ -15,7 +15,8 @@ from ligan.wire.task import TaskState
 from master_daemon.cluster.reasons import wait_sentence
 from tests.cluster_fixture import SlurmCluster
 from tests.ligan.stub import wait_until
-from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm, refusal, slurm
+from tests.slurm_command import slurm
+from tests.system.slurm_house import WAIT, SlurmHouse, on_slurm, refusal
 
 _MINUTES = 5
 """Time limit of those who have the GPUs."""

@@ -27,6 +27,7 @@ from tests.system.photos import portrait
 from tests.system.running import ROOT
 
 PICTURE = ROOT / "tests" / "artifacts" / "waiting.png"
+_KEEPALIVE = "event: keepalive\ndata:\n\n"
 WAITS = Backend(state=JobState.PENDING, generation=1, reason="Waiting for a free GPU", place=3)
 
 
@@ -68,9 +69,9 @@ class Service:
 
     def _events(self) -> Iterator[str]:
         told = len(self.said)
-        yield ": hello\n\n"
+        yield _KEEPALIVE
         while not self.closed.wait(0.05):
-            yield from self.said[told:]
+            yield from (*self.said[told:], _KEEPALIVE)
             told = len(self.said)
 
     def _upload(self) -> Response:

@@ -84,8 +84,9 @@ class Submitting:
 
 
 def trials_site(folder: Path) -> Path:
-    """A site file of a daemon for test jobs; little may come back."""
-    return write_site(folder / "site.toml", {"backend": {"engine": "fake"}, "trials": {"return_mb": 1}})
+    """A site file of a daemon for test jobs, which work below `folder`; little may come back."""
+    backend = {"engine": "fake", "weights_cache": str(folder / "cache")}
+    return write_site(folder / "site.toml", {"backend": backend, "trials": {"return_mb": 1}})
 
 
 def script(folder: Path, name: str, text: str) -> str:

@@ -6,6 +6,8 @@ export const NAMES = ["on-ready", "on-queue", "on-progress", "on-result", "on-er
 const CLOSED = 2; // EventSource.CLOSED
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 15000;
+const OPENING_MS = 30_000; // the line may have died without a word
+const SILENCE_MS = 8500; // the service says something every 4 s
 
 export interface Listener {
   /** The stream stands (again): read everything, events may have been missed. */
@@ -27,7 +29,8 @@ export interface Source extends EventTarget {
 
 /**
  * Listens until the returned function is called. The browser reopens a broken stream itself (with Last-Event-ID); a
- * stream that was refused is closed for good, so that one is opened anew, at growing intervals.
+ * stream that was refused is closed for good, so that one is opened anew, at growing intervals. One that falls silent is
+ * as good as broken, though no browser notices: the service hangs, or the network swallows what it says.
  */
 export function listen(url: string, listener: Listener, open: (url: string) => Source = (at) => new EventSource(at)): () => void {
   let retryMs = FIRST_RETRY_MS;
@@ -36,18 +39,38 @@ export function listen(url: string, listener: Listener, open: (url: string) => S
 
   function connect(): Source {
     const stream = open(url);
-    stream.addEventListener("open", () => {
+    const on = (name: string, hear: (event: Event) => void) =>
+      stream.addEventListener(name, (event) => {
+        after(SILENCE_MS, silent);
+        hear(event);
+      });
+    on("open", () => {
       retryMs = FIRST_RETRY_MS;
       listener.opened();
     });
+    on("keepalive", () => undefined);
+    on("resync", () => listener.resync());
+    on("on-notice", (event) => listener.notices(parsed<Notices>(event)));
+    for (const name of NAMES) on(name, (event) => listener.fact(read(name, event)));
     stream.addEventListener("error", () => {
+      clearTimeout(timer);
       listener.lost();
-      if (stream.readyState === CLOSED) timer = setTimeout(again, retryMs);
+      if (stream.readyState === CLOSED) after(retryMs, again);
     });
-    stream.addEventListener("resync", () => listener.resync());
-    stream.addEventListener("on-notice", (event) => listener.notices(parsed<Notices>(event)));
-    for (const name of NAMES) stream.addEventListener(name, (event) => listener.fact(read(name, event)));
+    after(OPENING_MS, silent);
     return stream;
+  }
+
+  /** There is one thing to wait for at a time. */
+  function after(ms: number, then: () => void): void {
+    clearTimeout(timer);
+    timer = setTimeout(then, ms);
+  }
+
+  function silent(): void {
+    source.close();
+    listener.lost();
+    source = connect();
   }
 
   function again(): void {

@@ -216,6 +216,7 @@ export function open(): void {
 /** The person began to use a scenario: the service may now start a backend. */
 export async function interact(): Promise<void> {
   if (!idle(backend.value)) return;
+  store.problems = []; // also why there was none before
   store.starting = true;
   await attempt(async () => learn({ name: "session", data: await api.startInteraction() }));
   store.starting = false;

@@ -68,9 +68,32 @@ it("opens a refused stream anew, at growing intervals, and starts over once it s
   expect(sources).toHaveLength(4);
 });
 
-it("stops for good", () => {
+it("takes a stream that fell silent for broken, and opens another", () => {
+  start();
+  sources[0]!.dispatchEvent(new Event("open"));
+  for (let word = 0; word < 5; word++) {
+    vi.advanceTimersByTime(8000);
+    sources[0]!.say("keepalive");
+  }
+  expect(listener.lost).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(8500);
+  expect(listener.lost).toHaveBeenCalledOnce();
+  expect([sources.length, sources[0]!.readyState]).toEqual([2, 2]);
+  sources[1]!.dispatchEvent(new Event("open"));
+  expect(listener.opened).toHaveBeenCalledTimes(2);
+});
+
+it("waits longer for a stream to be opened: many come back at once", () => {
+  start();
+  vi.advanceTimersByTime(29_999);
+  expect(sources).toHaveLength(1);
+  vi.advanceTimersByTime(1);
+  expect(sources).toHaveLength(2);
+});
+
+it.each([() => sources[0]!.refuse(), () => sources[0]!.dispatchEvent(new Event("open"))])("stops for good", (last) => {
   const stop = start();
-  sources[0]!.refuse();
+  last();
   stop();
   vi.advanceTimersByTime(60_000);
   expect(sources).toHaveLength(1);

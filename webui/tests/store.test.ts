@@ -82,6 +82,17 @@ it("waits a while for a web server that is replaced before it says so", async ()
   expect(fetched).not.toHaveBeenCalled();
 });
 
+it("tells no more why there was no backend once one is asked for again", async () => {
+  const problem = { type: "urn:ligan:problem:maintenance", title: "No new backends", status: 503, detail: "New disks." };
+  const started = { session_id: "s-1", backend: { ...backend, state: "REQUESTED", ready: false } };
+  say("on-queue", { ...backend, state: "ENDED", ready: false });
+  posted = [new Response(JSON.stringify(problem), { status: 503 }), new Response(JSON.stringify(started))];
+  await page.interact();
+  expect(store.problems).toMatchObject([{ detail: "New disks." }]);
+  await page.interact();
+  expect([store.known.backend?.state, store.problems]).toEqual(["REQUESTED", []]);
+});
+
 it("asks once more for a task that the gateway could not hand on, and never for one that may have been taken", async () => {
   const answer = (status: number, body: unknown) => new Response(JSON.stringify(body), { status, headers: { "Retry-After": "2" } });
   const problem = (kind: string) => ({ type: `urn:ligan:problem:${kind}`, title: kind, status: 503, detail: "" });

@@ -25,7 +25,7 @@ from backend_container.models.device import checked
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
 from backend_container.models.landmarks import FaceMesh
 from backend_container.models.looks import Looks
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours
+from backend_container.models.sampling import Page, neighbours
 
 REACH = 4.0
 """Root mean square of a latent beyond which a render is no face any more; portraits from the front stay below 2."""
@@ -90,15 +90,7 @@ class AppearanceEngine:
         drawn = self._population.draw(seed, count)
         return self._wearing(drawn, self._population.lenders(seed, count)) if self._lending else self.space.lift(drawn)
 
-    def neighbours(
-        self,
-        latent: NDArray[np.float32],
-        page: int,
-        count: int,
-        seed: int,
-        growth: Growth = DEFAULT_GROWTH,
-        suspect: Looks | None = None,
-    ) -> Latents:
+    def neighbours(self, latent: NDArray[np.float32], page: Page, suspect: Looks | None = None) -> Latents:
         """Among the engine's people (`fillers`); in the thesis's ball, `sampling.neighbours`, where it has none.
 
         Those who make the page are chosen by what networks will see of them, where the weights foresee it; of a suspect
@@ -107,9 +99,9 @@ class AppearanceEngine:
         What is the person's own is no neighbour's: it would give every filler the suspect's peculiarities.
         """
         if self._fillers is None:
-            return neighbours(self.space, latent, page, count, seed, growth)
+            return neighbours(self.space, latent, page)
         seen = None if suspect is None else numbers(suspect)[0]
-        return self._wearing(*self._fillers.draw(latent[: self.space.dimension], page, count, seed, growth, seen))
+        return self._wearing(*self._fillers.draw(latent[: self.space.dimension], page, seen))
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
         """The face aligned and in neutral light, uint8, (SIZE, SIZE, 3). Raises ModelError (face-not-readable)."""

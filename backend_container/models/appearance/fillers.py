@@ -25,7 +25,7 @@ from backend_container.models.appearance.grid_textures import GridTextures
 from backend_container.models.appearance.model import AppearanceModel
 from backend_container.models.appearance.population import Population
 from backend_container.models.appearance.resemblance import Resemblance
-from backend_container.models.sampling import LIMIT, Growth, at_least, stream
+from backend_container.models.sampling import LIMIT, Page, at_least, stream
 
 Array = NDArray[np.float32]
 NEAREST, MORE, MOST = 32, 16, 128
@@ -65,30 +65,29 @@ class Fillers:
         resemblance = Resemblance.learnt(textures, people, faces, population.groups)
         return cls(textures, people, cut, faces, resemblance, foresight)
 
-    def draw(
-        self, latent: Array, page: int, count: int, seed: int, growth: Growth, suspect: Array | None = None
-    ) -> tuple[Array, NDArray[np.intp]]:
-        """Components of `count` faces like that of components, shape (D,), less alike with each page, shape (count, D);
-        and whose hair each wears, shape (count,).
+    def draw(self, latent: Array, page: Page, suspect: Array | None = None) -> tuple[Array, NDArray[np.intp]]:
+        """Components of a page of faces like that of components, shape (D,), shape (count, D); and whose hair each
+        wears, shape (count,).
 
         `suspect` is what is seen of the face (`foresight.numbers`); without it, what is foreseen. The nth of a page
-        depends on latent, suspect and (seed, page, n) alone. Its hair is another person's than that of the others of
+        depends on latent, suspect and (seed, number, n) alone. Its hair is another person's than that of the others of
         its page, as long as there are people who fit.
 
         Raises ValueError as `sampling.neighbours`.
         """
-        at_least(1, page=page, count=count)
+        at_least(1, page=page.number, count=page.count)
+        radius = page.growth.radius(page.number)
         if self.foresight is None:
-            near = self._near(latent, min(NEAREST + MORE * (page - 1), MOST))
-            order = np.asarray(stream(seed, page).permutation(near), np.intp)
-            around = self._around(latent, order, growth.radius(page))
-            pairs = unchosen(len(order), count, seed, page)
+            near = self._near(latent, min(NEAREST + MORE * (page.number - 1), MOST))
+            order = np.asarray(stream(page.seed, page.number).permutation(near), np.intp)
+            around = self._around(latent, order, radius)
+            pairs = unchosen(len(order), page.count, page.seed, page.number)
         else:
             seen = self.foresight.of(latent) if suspect is None else suspect
             unfit = GENDER * other_gender(self.foresight.of(self.people), seen)
             order = self._near(latent, AMONG, unfit)
-            casting = self._casting(self.foresight, latent, order, growth.radius(page), seen)
-            around, pairs = casting.around, casting.pairs(count, growth.radius(page), seed, page)
+            casting = self._casting(self.foresight, latent, order, radius, seen)
+            around, pairs = casting.around, casting.pairs(page.count, radius, page.seed, page.number)
         return self._dressed(around, order, pairs), order[pairs[:, 0]]
 
     def face(self, latent: Array) -> Array:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backend_container.models.appearance import mesh
-from backend_container.models.appearance.align import SIZE, align, alignment
+from backend_container.models.appearance.align import SIZE
 from backend_container.models.appearance.backdrop import GREY, brightness, wall
 from backend_container.models.appearance.engine import AppearanceEngine
 from backend_container.models.appearance.finisher import Finisher, fixed_noise
@@ -25,7 +23,7 @@ from backend_container.models.engine import Engine, FaceBox, Photo
 from backend_container.models.landmarks import FaceMesh
 from backend_container.refine.moving import add
 from backend_container.refine.refinable import Delta
-from backend_container.refine.target import Target, face_mask, planes
+from backend_container.refine.target import Target, aligned_mask, planes
 
 FLAT = 1e-3
 """Twice the area, in pixels, below which a triangle counts as flat: its map's gradient would be wild."""
@@ -117,12 +115,6 @@ def _images(textures: Tensor, details: Tensor) -> Tensor:
     return torch.cat([red, (luma - RED * red - BLUE * blue) / GREEN, blue], dim=1)
 
 
-def _inside(photo: Photo, to_frame: NDArray[np.float64]) -> NDArray[np.float32]:
-    """1 where the frame shows the photo, 0 where the photo's border was continued, (SIZE, SIZE)."""
-    photographed = cv2.warpAffine(np.ones(photo.shape[:2], np.float32), to_frame, (SIZE, SIZE))
-    return np.asarray(photographed, np.float32)
-
-
 def _cross(a: Tensor, b: Tensor) -> Tensor:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
@@ -184,9 +176,7 @@ class AppearanceRefinable:
 
     def target(self, photo: Photo, face: FaceBox) -> Target:
         latent = self._engine.encode(photo, face)
-        found = self._mesh.points(photo, face)
-        _, points = align(photo, found)
-        mask = torch.from_numpy(face_mask(points, SIZE) * _inside(photo, alignment(found)))
+        mask = torch.from_numpy(aligned_mask(photo, self._mesh.points(photo, face), SIZE))
         return Target(planes(self._engine.frame(photo, face), self._device), mask[None, None].to(self._device), latent)
 
     def generator(self) -> AppearanceGenerator:

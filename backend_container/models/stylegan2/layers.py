@@ -89,17 +89,11 @@ class Conv2d(nn.Module):
         return F.conv2d(self.filter(x), self.weight * self.scale, self.bias, self.stride, self.padding)
 
 
-def modulate_weights(x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: bool) -> Tensor:
-    """The paper's equations 1 and 3 as they stand: a weight of its own for each image, as one grouped convolution."""
-    weights = weight * styles[:, None, :, None, None]
-    if demodulate:
-        weights = weights * (weights.square().sum(dim=(2, 3, 4), keepdim=True) + EPSILON).rsqrt()
-    together = _convolve(x.flatten(0, 1)[None], weights.flatten(0, 1), up, groups=len(x))
-    return together.reshape(len(x), -1, *together.shape[2:])
+def modulated(x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: bool) -> Tensor:
+    """The paper's equations 1 and 3, by linearity with one weight for all images.
 
-
-def modulate_activations(x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: bool) -> Tensor:
-    """The same by linearity: scale what goes in by the style, what comes out by the demodulation. One shared weight."""
+    What goes in is scaled by the style, what comes out by the demodulation.
+    """
     x = _convolve(x * styles[:, :, None, None], weight, up)
     if demodulate:
         squares = styles.square() @ weight.square().sum(dim=(2, 3)).T
@@ -107,21 +101,15 @@ def modulate_activations(x: Tensor, weight: Tensor, styles: Tensor, demodulate: 
     return x
 
 
-def _convolve(x: Tensor, weight: Tensor, up: bool, groups: int = 1) -> Tensor:
-    """Convolution of weights (groups * outputs, inputs, k, k); with `up`, h becomes 2 h + 1, to be filtered to 2 h."""
-    if not up:
-        return F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
-    transposed = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
-    return F.conv_transpose2d(x, transposed, stride=2, groups=groups)
-
-
-Modulation = Callable[[Tensor, Tensor, Tensor, bool, bool], Tensor]
+def _convolve(x: Tensor, weight: Tensor, up: bool) -> Tensor:
+    """Convolution of a weight (outputs, inputs, k, k); with `up`, h becomes 2 h + 1, to be filtered to 2 h."""
+    if up:
+        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
 
 
 class ModulatedConv2d(nn.Module):
     """Convolution whose input maps are scaled by a style, a learnt affine function of w (StyleGAN2, section 2.2)."""
-
-    modulation: Modulation = staticmethod(modulate_activations)
 
     def __init__(
         self, inputs: int, outputs: int, size: int, latent: int, *, demodulate: bool = True, up: bool = False
@@ -135,7 +123,7 @@ class ModulatedConv2d(nn.Module):
         self.filter = Resample((1, 1), gain=4.0) if up else nn.Identity()
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = self.modulation(x, self.weight * self.scale, self.affine(w), self.demodulate, self.up)
+        x = modulated(x, self.weight * self.scale, self.affine(w), self.demodulate, self.up)
         filtered: Tensor = self.filter(x)
         return filtered
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend_container.datasets.crop import face_crop
-from backend_container.models.engine import Engine, FaceBox, ModelError, Photo
-from backend_container.models.landmarks import FaceMesh, Points
+from backend_container.models.engine import Engine, FaceBox, Photo
+from backend_container.models.landmarks import FaceMesh
 from backend_container.models.stylegan2.encoder import Encoder
 from backend_container.models.stylegan2.engine import StyleGAN2Engine
 from backend_container.models.stylegan2.synthesis import Synthesis
 from backend_container.refine.moving import add
 from backend_container.refine.refinable import Delta
-from backend_container.refine.target import Target, ellipse, face_mask, planes
+from backend_container.refine.target import Target, aligned_mask, planes
 
 
 class Renderer(nn.Module):
@@ -42,6 +40,7 @@ class StyleGAN2Refinable:
         self._engine = engine
         self._weights = engine.weights
         self._device = next(self._weights.generator.parameters()).device
+        self._mesh = FaceMesh()
 
     @property
     def engine(self) -> Engine:
@@ -58,9 +57,8 @@ class StyleGAN2Refinable:
 
     def target(self, photo: Photo, face: FaceBox) -> Target:
         latent = self._engine.encode(photo, face)
-        size = self._engine.resolution
-        mask = torch.from_numpy(face_mask(_outline(photo, face, size), size))[None, None]
-        return Target(planes(self._engine.frame(photo, face), self._device), mask.to(self._device), latent)
+        mask = torch.from_numpy(aligned_mask(photo, self._mesh.points(photo, face), self._engine.resolution))
+        return Target(planes(self._engine.frame(photo, face), self._device), mask[None, None].to(self._device), latent)
 
     def generator(self) -> Renderer:
         return Renderer(deepcopy(self._weights.generator.synthesis)).eval().requires_grad_(True)
@@ -78,14 +76,3 @@ class StyleGAN2Refinable:
 def _movable(number: int, block: nn.Module) -> list[str]:
     names = (name for name, _ in block.named_parameters() if ".affine." not in name)
     return [f"synthesis.blocks.{number}.{name}" for name in names]
-
-
-def _outline(photo: Photo, face: FaceBox, size: int) -> Points:
-    """The face's landmarks in pixels of its square; the ellipse in its box where they are not found."""
-    left, top, right, bottom = face_crop(photo.shape[1], photo.shape[0], face)
-    scale = np.array([size / (right - left), size / (bottom - top)], np.float32)
-    try:
-        points = FaceMesh().points(photo, face)
-    except ModelError:
-        points = ellipse(face.left, face.top, face.right, face.bottom)
-    return np.asarray((points - np.array([left, top], np.float32)) * scale, np.float32)

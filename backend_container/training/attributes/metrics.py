@@ -56,13 +56,6 @@ def auc(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> float
     return float((ranks[inverse][positive].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
-def calibration_error(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error: how far shares are from probabilities, by bins of equal width."""
-    numbers = np.minimum((scores * bins).astype(np.intp), bins - 1)
-    off = [abs(float(scores[numbers == n].sum() - positive[numbers == n].sum())) for n in range(bins)]
-    return sum(off) / max(len(scores), 1)
-
-
 def _of(attribute: Attribute, of: NDArray[np.bool_], *tables: Mapping[str, NDArray[np.intp]]) -> Iterator[Any]:
     return (table[attribute.name][of] for table in tables)
 

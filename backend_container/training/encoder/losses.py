@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from backend_container.models.face_chip import of_frame
 from backend_container.models.features.network import FeatureNetwork, load_features
-from backend_container.models.identity.dlib_resnet import DlibResNet
+from backend_container.models.identity.dlib_resnet import PADDING, DlibResNet
 from backend_container.models.identity.loader import load_identity
 from backend_container.models.identity.resnet import SIZE as CHIP
 from backend_container.training.encoder.config import Config
-
-FACE = 0.7
-"""Of the image: its middle, which goes to the identity embedding."""
 
 
 class Losses:
@@ -52,6 +53,15 @@ def _identity(device: str) -> DlibResNet:
 
 
 def _chips(images: Tensor) -> Tensor:
-    margin = round(images.shape[-1] * (1 - FACE) / 2)
-    middle = images[..., margin : images.shape[-1] - margin, margin : images.shape[-1] - margin]
-    return (F.interpolate(middle, (CHIP, CHIP), mode="bilinear", align_corners=False) + 1) * 127.5
+    """What `face_chips` cuts out of aligned faces, differentiable."""
+    side = images.shape[-1]
+    back = np.linalg.inv(np.vstack([of_frame(side, CHIP, PADDING), [0, 0, 1]]))
+    plane = _to_unit(side) @ back @ np.linalg.inv(_to_unit(CHIP))
+    places = torch.from_numpy(plane[:2]).to(images).expand(len(images), 2, 3)
+    grid = F.affine_grid(places, [len(images), 3, CHIP, CHIP], align_corners=False)
+    return (F.grid_sample(images, grid, padding_mode="border", align_corners=False) + 1) * 127.5
+
+
+def _to_unit(side: int) -> NDArray[np.float64]:
+    """From pixels to `grid_sample`'s coordinates, in which an image reaches from -1 to 1."""
+    return np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1], [0, 0, 1]])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ligan.intervals import UPSTREAM_SILENCE
 from ligan.problem import Problem
+from ligan.web.address import host_and_port
 from ligan.web.http.body import LAST_CHUNK, Body, Chunked, Counted, UntilEnd, chunk
 from ligan.web.http.fields import MalformedError
 from ligan.web.http.head import MAX_HEAD, SMALL, AnswerHead, RequestHead, read_answer
@@ -266,4 +267,4 @@ def _host(address: Address) -> bytes:
     if isinstance(address, str):
         return b"localhost"
     host, port = (address.host, address.port) if isinstance(address, Secured) else address
-    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
+    return host_and_port(host, port).encode()

@@ -105,8 +105,9 @@ def write_executables(folder: Path, names: Iterable[str]) -> None:
     shutil.rmtree(bin_folder, ignore_errors=True)
     bin_folder.mkdir(parents=True)
     root = str(Path(master_daemon.__file__).parents[1])
+    python = Path(sys.executable).resolve()  # of the machine: a checkout's path may have spaces, a line #! none
     for command in names:
         executable = bin_folder / command
-        text = _EXECUTABLE.format(python=sys.executable, root=root, folder=str(folder), command=command)
+        text = _EXECUTABLE.format(python=python, root=root, folder=str(folder), command=command)
         executable.write_text(text)
         executable.chmod(0o755)

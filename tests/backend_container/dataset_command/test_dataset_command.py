@@ -6,6 +6,7 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from backend_container.dataset_command import dataset as verb
@@ -34,6 +35,18 @@ def recipe(*words):
 
 def steps(*words):
     return [step.describe() for step in applied(recipe(*words), Dataset(())).steps]
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [((), "--min-size lets smaller photos in"), (("--as-is", "--no-keep-grey"), "--keep-grey keeps photos without")],
+)
+def test_where_no_face_is_left_it_is_told_what_would_keep_some(capsys, tmp_path, words, remedy):
+    source = folder_of(tmp_path / "photos", {f"{n}.png": encoded(np.full((20, 20, 3), n, np.uint8)) for n in range(3)})
+    code, told, wrong = ligan_dataset(capsys, "build", source, "-o", tmp_path / "faces", "--workers", 1, *words)
+    assert code == 1
+    assert "0 faces" in told
+    assert f"No face is left. {remedy}" in wrong
 
 
 def test_without_options_it_is_the_listing():

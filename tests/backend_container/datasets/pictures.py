@@ -1,9 +1,7 @@
 """Small sources for tests: images, archives, and what is wrong with them."""
 
 import io
-import struct
 import tarfile
-import zlib
 
 import numpy as np
 from PIL import Image
@@ -38,13 +36,3 @@ def archive_of(path, files):
 
 def pngs(count, **size):
     return {f"{index:03d}.png": encoded(picture(index, **size)) for index in range(count)}
-
-
-def bomb(width=60_000, height=60_000):
-    """A PNG of a few bytes that says it is immense."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 100))
-
-
-def _chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

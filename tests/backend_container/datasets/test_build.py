@@ -19,8 +19,7 @@ from backend_container.datasets.mappings import embed, fit
 from backend_container.datasets.recipe import Cut, Recipe, applied
 from backend_container.datasets.shard_index import DatasetError
 from backend_container.datasets.shards import FaceShards
-from tests.backend_container.builders import wait_until
-from tests.backend_container.datasets.pictures import archive_of, bomb, encoded, folder_of, picture, pngs
+from tests.backend_container.datasets.pictures import archive_of, encoded, folder_of, picture, pngs
 from tests.backend_container.datasets.steps import (
     Person,
     differs,
@@ -29,6 +28,8 @@ from tests.backend_container.datasets.steps import (
     no_third_sum,
     not_a_seventh,
 )
+from tests.frontend_server.pictures import png_bomb
+from tests.ligan.stub import wait_until
 
 SIZE, FULL = 16, 3
 """Pixels of a face's side, faces of a full shard."""
@@ -41,7 +42,7 @@ def small_shards(monkeypatch):
 
 @pytest.fixture
 def source(tmp_path):
-    files = {**pngs(40), "011.png": b"broken", "023.png": bomb()}
+    files = {**pngs(40), "011.png": b"broken", "023.png": png_bomb(60_000, 60_000)}
     return archive_of(tmp_path / "source.tar", files)
 
 

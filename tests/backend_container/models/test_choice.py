@@ -14,7 +14,7 @@ from backend_container.models.appearance.foresight import Foresight, numbers
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import WEIGHTS
 from backend_container.models.looks import Looks
-from backend_container.models.sampling import Growth
+from backend_container.models.sampling import Growth, Page
 
 MAN, WOMAN = 0.9, -0.9
 PAGE = Growth(measured=(0.7,) * 8)
@@ -138,7 +138,7 @@ def test_far_fillers_are_of_the_suspects_gender_too(engine, suspects):
         male = float(foreseen(engine, latent[None])[0, -2] > 0)
         looks = suspect(engine, latent, male, 30)
         for name, one in (("plain", plain), ("foreseeing", engine)):
-            page = foreseen(engine, one.neighbours(latent, 4, 16, 1, far, looks))
+            page = foreseen(engine, one.neighbours(latent, Page(4, 16, 1, far), looks))
             of_its[name] += ((page[:, -2] > 0) == male).tolist()
     assert np.mean(of_its["foreseeing"]) > 0.9
     assert np.mean(of_its["foreseeing"]) > np.mean(of_its["plain"]) + 0.1
@@ -146,10 +146,8 @@ def test_far_fillers_are_of_the_suspects_gender_too(engine, suspects):
 
 def test_fillers_of_the_old_are_older(engine, suspects):
     for latent in suspects:
-        ages = [
-            foreseen(engine, engine.neighbours(latent, 2, 16, 1, PAGE, suspect(engine, latent, 0.5, age)))[:, -1].mean()
-            for age in (25, 65)
-        ]
+        pages = (engine.neighbours(latent, Page(2, 16, 1, PAGE), suspect(engine, latent, 0.5, age)) for age in (25, 65))
+        ages = [foreseen(engine, page)[:, -1].mean() for page in pages]
         assert ages[1] > ages[0] + 4
 
 
@@ -157,7 +155,7 @@ def test_foreseen_identities_move_away_page_by_page(engine, suspects):
     growth = Growth(measured=tuple(np.linspace(0.56, 1.0, 8)))
     for latent in suspects:
         looks = suspect(engine, latent, 1, 30)
-        pages = [foreseen(engine, engine.neighbours(latent, page, 16, 1, growth, looks)) for page in range(1, 9)]
+        pages = [foreseen(engine, engine.neighbours(latent, Page(page, 16, 1, growth), looks)) for page in range(1, 9)]
         means = [np.linalg.norm(page[:, :-2] - looks.identities, axis=1).mean() for page in pages]
         assert (np.diff(means) > 0).mean() > 0.8
         assert means[-1] > 1.1 * means[0]
@@ -167,7 +165,7 @@ def test_a_suspect_at_whom_nobody_looked_is_foreseen(engine, suspects):
     latent = suspects[0]
     own = foreseen(engine, latent[None])[0]
     looks = Looks(own[None, :-2], np.float32([(own[-2] + 1) / 2]), own[-1:], np.array([True]))
-    blind, seeing = (engine.neighbours(latent, 2, 6, 1, PAGE, given) for given in (None, looks))
+    blind, seeing = (engine.neighbours(latent, Page(2, 6, 1, PAGE), given) for given in (None, looks))
     assert np.allclose(blind, seeing)
 
 
@@ -175,16 +173,16 @@ def test_without_foresight_who_is_seen_changes_nothing(engine, suspects):
     plain = AppearanceEngine(replace(engine.weights, foresight=None))
     looks = suspect(engine, suspects[0], 0, 70)
     assert np.array_equal(
-        plain.neighbours(suspects[0], 2, 6, 1, PAGE, looks), plain.neighbours(suspects[0], 2, 6, 1, PAGE)
+        plain.neighbours(suspects[0], Page(2, 6, 1, PAGE), looks), plain.neighbours(suspects[0], Page(2, 6, 1, PAGE))
     )
     assert not np.array_equal(
-        plain.neighbours(suspects[0], 2, 6, 1, PAGE), engine.neighbours(suspects[0], 2, 6, 1, PAGE)
+        plain.neighbours(suspects[0], Page(2, 6, 1, PAGE)), engine.neighbours(suspects[0], Page(2, 6, 1, PAGE))
     )
 
 
 def test_more_than_are_chosen_at_once_differ_too(engine, suspects):
     drawn, _ = Fillers.of(engine.weights.model, engine.weights.population, engine.weights.foresight).draw(
-        suspects[0][: engine.space.dimension], 1, 100, 1, PAGE
+        suspects[0][: engine.space.dimension], Page(1, 100, 1, PAGE)
     )
     assert len(np.unique(drawn.round(3), axis=0)) == 100
 

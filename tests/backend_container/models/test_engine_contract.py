@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import skimage.data
 
-from backend_container.models.engine import Engine, FaceBox
+from backend_container.models.engine import Engine, FaceBox, ModelError
+from backend_container.models.face_chip import FRAME, LANDMARKS, USUAL
+from backend_container.models.landmarks import FaceMesh
 from backend_container.models.loader import ENGINES, WEIGHTS, load_engine
-from backend_container.models.sampling import interpolate, normal
+from backend_container.models.sampling import Page, interpolate, normal
 
 ASTRONAUT = FaceBox(left=178, top=68, right=272, bottom=188, score=1.0)
 
@@ -94,9 +96,9 @@ def test_projecting_twice_loses_no_more_than_once(engine, faces):
 
 
 def test_neighbours_render_and_the_nth_of_a_page_is_always_the_same(engine, faces):
-    page = engine.neighbours(faces[0], page=2, count=2, seed=1)
+    page = engine.neighbours(faces[0], Page(2, 2, 1))
     assert page.shape == (2, *engine.latent_shape)
-    again = engine.neighbours(faces[0], page=2, count=1, seed=1)
+    again = engine.neighbours(faces[0], Page(2, 1, 1))
     assert np.array_equal(engine.synthesize(again), engine.synthesize(page)[:1])
 
 
@@ -130,3 +132,16 @@ def test_a_frame_is_the_face_in_the_engines_size(engine):
     elsewhere = photo.copy()
     elsewhere[400:] = 0
     assert np.array_equal(engine.frame(elsewhere, ASTRONAUT), frame)
+
+
+def test_a_face_stands_in_its_frame_where_those_who_judge_it_look(engine):
+    side = engine.resolution
+    frame = engine.frame(skimage.data.astronaut(), ASTRONAUT)
+    points = FaceMesh().points(frame, FaceBox(side // 6, side // 6, side * 5 // 6, side * 5 // 6, 1.0))
+    np.testing.assert_allclose(points[list(LANDMARKS)] * FRAME / side, USUAL, atol=5)
+
+
+def test_what_is_no_face_cannot_be_read(engine):
+    with pytest.raises(ModelError, match="cannot be read") as caught:
+        engine.encode(np.zeros((300, 300, 3), np.uint8), FaceBox(100, 100, 160, 170, 1.0))
+    assert caught.value.slug == "face-not-readable"

@@ -16,7 +16,7 @@ from backend_container.models.appearance.regions import cheeks, corners, face, h
 from backend_container.models.appearance.resemblance import discriminants
 from backend_container.models.loader import WEIGHTS
 from backend_container.models.page_growth import read_table
-from backend_container.models.sampling import Growth, neighbours
+from backend_container.models.sampling import Growth, Page, neighbours
 
 FLAT = Growth(first=0.6, step=0)
 
@@ -57,13 +57,13 @@ def hair_of(fillers, drawn):
 
 def test_the_nth_of_a_page_is_the_same_however_many_are_drawn(engine, suspects):
     latent = np.pad(suspects[0], (0, engine.latent_shape[0] - engine.space.dimension))
-    page = engine.neighbours(latent, 2, 5, seed=9)
-    assert np.array_equal(page[:2], engine.neighbours(latent, 2, 2, seed=9))
-    assert not np.isclose(page, engine.neighbours(latent, 2, 5, seed=10)).all(axis=1).any()
+    page = engine.neighbours(latent, Page(2, 5, 9))
+    assert np.array_equal(page[:2], engine.neighbours(latent, Page(2, 2, 9)))
+    assert not np.isclose(page, engine.neighbours(latent, Page(2, 5, 10))).all(axis=1).any()
 
 
 def test_pages_do_not_repeat_each_other(fillers, suspects):
-    pages = np.concatenate([fillers.draw(suspects[0], page, 16, 4, FLAT)[0] for page in (1, 2, 3)])
+    pages = np.concatenate([fillers.draw(suspects[0], Page(page, 16, 4, FLAT))[0] for page in (1, 2, 3)])
     assert len(np.unique(pages.round(3), axis=0)) == 48
 
 
@@ -71,35 +71,35 @@ def test_faces_move_away_page_by_page(fillers, suspects, growth):
     far = []
     for suspect in suspects:
         own = fillers.face(suspect)
-        drawn = (fillers.draw(suspect, page, 16, 1, growth)[0] @ fillers.cut for page in (1, 3, 5, 8))
+        drawn = (fillers.draw(suspect, Page(page, 16, 1, growth))[0] @ fillers.cut for page in (1, 3, 5, 8))
         far.append([np.linalg.norm(one - own @ fillers.cut, axis=1).mean() for one in drawn])
     assert (np.diff(far, axis=1) > 0).all()
 
 
 def test_a_filler_on_no_page_is_one_of_the_people(fillers, suspects):
     """Not even on the farthest page, where nothing is left of the suspect."""
-    drawn, people = fillers.draw(suspects[1], 1000, 16, 1, Growth())[0] @ fillers.cut, fillers.faces @ fillers.cut
+    drawn, people = fillers.draw(suspects[1], Page(1000, 16, 1))[0] @ fillers.cut, fillers.faces @ fillers.cut
     nearest = [np.linalg.norm(people - one, axis=1).min() for one in drawn]
     to_others = [np.sort(np.linalg.norm(people - one, axis=1))[1] for one in people[::30]]
     assert min(nearest) > 0.5 * np.median(to_others)
 
 
 def test_each_of_a_page_wears_the_hair_of_another_person(fillers, suspects):
-    drawn, lenders = fillers.draw(suspects[0], 1, 16, 5, FLAT)
+    drawn, lenders = fillers.draw(suspects[0], Page(1, 16, 5, FLAT))
     assert len(set(lenders.tolist())) == 16
     assert (hair_of(fillers, drawn) == lenders).mean() > 0.9
 
 
 def test_without_foresight_a_page_is_made_of_those_who_are_most_alike(blind, suspects):
     fillers = blind
-    whose = hair_of(fillers, fillers.draw(suspects[0], 1, NEAREST, 5, FLAT)[0])
+    whose = hair_of(fillers, fillers.draw(suspects[0], Page(1, NEAREST, 5, FLAT))[0])
     assert len(set(whose.tolist())) > 0.9 * NEAREST
     near = fillers.resemblance.ranks(suspects[0], fillers.face(suspects[0]))[:NEAREST]
     assert np.isin(whose, near).mean() > 0.9
 
 
 def test_more_fillers_than_people_differ_too(fillers, suspects):
-    drawn, _ = fillers.draw(suspects[0], 1, 2 * NEAREST, 5, FLAT)
+    drawn, _ = fillers.draw(suspects[0], Page(1, 2 * NEAREST, 5, FLAT))
     assert len(np.unique(drawn.round(3), axis=0)) == 2 * NEAREST
 
 
@@ -116,6 +116,21 @@ def test_the_people_who_look_alike_are_of_the_suspects_own_group(engine, fillers
 def test_nobody_with_a_turned_head_lends_hair(fillers, suspects):
     ranks = fillers.resemblance.ranks(suspects[0], fillers.face(suspects[0]))
     assert MOST < len(ranks) == fillers.resemblance.tidy.sum() < len(fillers.people)
+
+
+def test_nobody_before_a_stained_wall_lends_hair(engine, fillers):
+    stained = (113, 506, 773, 822, 840)
+    tidy = np.flatnonzero(fillers.resemblance.tidy)
+    assert not np.isin(stained, tidy).any()
+    worn = engine._wearing(fillers.people, np.arange(len(fillers.people)))
+    assert min(_stains(photo) for photo in engine.synthesize(worn[list(stained)])) > 0.3
+    assert max(_stains(photo) for photo in engine.synthesize(worn[tidy[::90]])) < 0.1
+
+
+def _stains(photo):
+    """Share of grey pixels beside the neck, which are neither hair nor the wall as `backdrop.even` leaves it."""
+    beside = np.concatenate([photo[60:100, :8], photo[60:100, -8:]], axis=1).min(axis=2)
+    return ((beside > 115) & (beside < 215)).mean()
 
 
 def test_before_a_busy_background_hair_beside_the_face_does_not_count(fillers, suspects):
@@ -143,14 +158,14 @@ def test_without_people_the_ball_has_to_do(engine):
     none = Population(*np.empty((2, 0, engine.space.dimension), np.float32), np.empty(0, np.int32))
     alone = AppearanceEngine(replace(engine.weights, population=none))
     latent = engine.sample(1, 1)[0]
-    assert np.array_equal(alone.neighbours(latent, 2, 3, 4), neighbours(alone.space, latent, 2, 3, 4))
-    assert not np.isclose(alone.neighbours(latent, 2, 3, 4), engine.neighbours(latent, 2, 3, 4)).all()
+    assert np.array_equal(alone.neighbours(latent, Page(2, 3, 4)), neighbours(alone.space, latent, Page(2, 3, 4)))
+    assert not np.isclose(alone.neighbours(latent, Page(2, 3, 4)), engine.neighbours(latent, Page(2, 3, 4))).all()
 
 
 def test_weights_of_two_people_are_enough(engine):
     two = engine.weights.population
     few = Population(two.faces[:2], two.hair[:2], np.int32([0, 0]))
-    drawn = Fillers.of(engine.weights.model, few).draw(two.faces[5], 3, 4, 0, Growth())[0]
+    drawn = Fillers.of(engine.weights.model, few).draw(two.faces[5], Page(3, 4, 0))[0]
     assert len(np.unique(drawn.round(3), axis=0)) == 2
     assert np.isfinite(drawn).all()
 
@@ -175,4 +190,4 @@ def test_discriminants_tell_groups_apart():
 )
 def test_bad_input_is_named(engine, page, count, seed, reason):
     with pytest.raises(ValueError, match=reason):
-        engine.neighbours(engine.mean, page, count, seed)
+        engine.neighbours(engine.mean, Page(page, count, seed))

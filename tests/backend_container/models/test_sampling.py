@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from backend_container.models.sampling import LIMIT, Growth, ball, interpolate, neighbours, normal, page_radius
+from backend_container.models.sampling import LIMIT, Growth, Page, ball, interpolate, neighbours, normal, page_radius
 
 DIMENSION = 12
 LATENT = 20
@@ -86,7 +86,7 @@ def test_neighbours_lie_in_the_subspace_within_the_page_radius():
     space, latent = CroppedSpace(), np.clip(face(), -2 * LIMIT, 2 * LIMIT)
     centre = space.project(latent[None])[0]
     for page in (1, 4, 12):
-        found = neighbours(space, latent, page, 30, seed=6)
+        found = neighbours(space, latent, Page(page, 30, 6))
         assert found.dtype == np.float32
         assert found.shape == (30, LATENT)
         assert not found[:, DIMENSION:].any()
@@ -97,42 +97,42 @@ def test_neighbours_are_less_alike_with_each_page():
     space, latent = CroppedSpace(), face()
     centre = space.project(latent[None])[0]
     means = [
-        distances(space.project(neighbours(space, latent, page, 200, seed=6)), centre).mean() for page in range(1, 9)
+        distances(space.project(neighbours(space, latent, Page(page, 200, 6))), centre).mean() for page in range(1, 9)
     ]
     assert all(np.diff(means) > 0)
 
 
 @pytest.mark.parametrize("share", [0.1, 1, 10])
 def test_no_neighbour_is_more_extreme_than_people_are(share):
-    page = neighbours(CroppedSpace(), face() * np.float32(share), 10, 50, seed=0)
+    page = neighbours(CroppedSpace(), face() * np.float32(share), Page(10, 50, 0))
     assert np.abs(CroppedSpace().project(page)).max() == LIMIT
 
 
 def test_a_face_beyond_all_people_is_not_doubled_but_held_to_what_people_have():
     space, far = CroppedSpace(), face() * np.float32(50)
     held = space.lift(np.clip(space.project(far[None]), -LIMIT, LIMIT))[0]
-    page = neighbours(space, far, 4, 50, seed=0)
-    assert np.array_equal(page, neighbours(space, held, 4, 50, seed=0))
+    page = neighbours(space, far, Page(4, 50, 0))
+    assert np.array_equal(page, neighbours(space, held, Page(4, 50, 0)))
     assert (page.std(axis=0)[:DIMENSION] > 0.1).all()
 
 
 def test_the_average_face_has_neighbours():
-    found = neighbours(CroppedSpace(), np.zeros(LATENT, np.float32), 1, 20, seed=0)
+    found = neighbours(CroppedSpace(), np.zeros(LATENT, np.float32), Page(1, 20, 0))
     assert len(np.unique(found, axis=0)) == 20
     assert np.isfinite(found).all()
 
 
 def test_the_nth_neighbour_depends_on_seed_page_and_n_alone():
     space, latent = CroppedSpace(), face()
-    whole = neighbours(space, latent, 2, 16, seed=9)
-    assert np.array_equal(whole[:5], neighbours(space, latent, 2, 5, seed=9))
-    assert not np.isclose(whole, neighbours(space, latent, 2, 16, seed=10)).all(axis=1).any()
+    whole = neighbours(space, latent, Page(2, 16, 9))
+    assert np.array_equal(whole[:5], neighbours(space, latent, Page(2, 5, 9)))
+    assert not np.isclose(whole, neighbours(space, latent, Page(2, 16, 10))).all(axis=1).any()
 
 
 def test_pages_do_not_repeat_each_others_directions():
     space, latent = CroppedSpace(), face()
     flat = Growth(first=0.1, step=0, last=0.1)
-    pages = np.concatenate([neighbours(space, latent, page, 16, seed=9, growth=flat) for page in (1, 2, 3)])
+    pages = np.concatenate([neighbours(space, latent, Page(page, 16, 9, flat)) for page in (1, 2, 3)])
     assert len(np.unique(pages.round(4), axis=0)) == 48
 
 

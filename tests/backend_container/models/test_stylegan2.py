@@ -12,8 +12,7 @@ from backend_container.models.stylegan2.layers import (
     ModulatedConv2d,
     Resample,
     StyledConv2d,
-    modulate_activations,
-    modulate_weights,
+    modulated,
     normalise,
 )
 
@@ -92,21 +91,30 @@ def test_widths_fall_in_size():
 # Layers
 
 
+def as_the_paper_has_it(x, weight, styles, demodulate, up):
+    """Equations 1 and 3 as they stand: a weight of its own for each image."""
+    weights = weight * styles[:, None, :, None, None]
+    if demodulate:
+        weights = weights / (weights.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8).sqrt()
+    images = zip(x[:, None], weights, strict=True)
+    if up:
+        return torch.cat([F.conv_transpose2d(one, own.transpose(0, 1), stride=2) for one, own in images])
+    return torch.cat([F.conv2d(one, own, padding=weight.shape[-1] // 2) for one, own in images])
+
+
 @pytest.mark.parametrize("up", [False, True])
 @pytest.mark.parametrize("demodulate", [False, True])
 @pytest.mark.parametrize("size", [1, 3])
-def test_both_forms_of_modulation_are_equal(size, demodulate, up):
+def test_modulated_maps_are_those_of_modulated_weights(size, demodulate, up):
     x, weight, styles = torch.randn(3, 5, 8, 8), torch.randn(7, 5, size, size), torch.randn(3, 5)
-    by_weight = modulate_weights(x, weight, styles, demodulate, up)
-    by_activation = modulate_activations(x, weight, styles, demodulate, up)
-    assert by_weight.shape[1] == 7
-    torch.testing.assert_close(by_weight, by_activation, atol=1e-4, rtol=1e-4)
+    expected = as_the_paper_has_it(x, weight, styles, demodulate, up)
+    assert expected.shape[1] == 7
+    torch.testing.assert_close(modulated(x, weight, styles, demodulate, up), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("modulate", [modulate_weights, modulate_activations])
-def test_demodulation_gives_unit_variance_whatever_the_styles(modulate):
+def test_demodulation_gives_unit_variance_whatever_the_styles():
     styles = torch.randn(16, 24) * torch.logspace(-1, 2, 16)[:, None]
-    out = modulate(torch.randn(16, 24, 34, 34), torch.randn(12, 24, 3, 3), styles, True, False)
+    out = modulated(torch.randn(16, 24, 34, 34), torch.randn(12, 24, 3, 3), styles, True, False)
     inner = out[..., 1:-1, 1:-1]  # the border lacks neighbours
     np.testing.assert_allclose(inner.var(dim=(1, 2, 3)), 1, rtol=0.1)
     np.testing.assert_allclose(inner.var(), 1, rtol=0.02)
@@ -114,9 +122,9 @@ def test_demodulation_gives_unit_variance_whatever_the_styles(modulate):
 
 def test_modulation_is_the_papers_equation_for_one_image():
     x, weight, styles = torch.randn(1, 4, 6, 6), torch.randn(3, 4, 3, 3), torch.randn(1, 4)
-    modulated = weight * styles[0][None, :, None, None]
-    expected = torch.cat([F.conv2d(x, w[None] / w.norm(), padding=1) for w in modulated], dim=1)
-    torch.testing.assert_close(modulate_weights(x, weight, styles, True, False), expected, atol=1e-5, rtol=1e-5)
+    weights = weight * styles[0][None, :, None, None]
+    expected = torch.cat([F.conv2d(x, w[None] / w.norm(), padding=1) for w in weights], dim=1)
+    torch.testing.assert_close(modulated(x, weight, styles, True, False), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_doubling_convolution_is_zero_insertion_then_convolution_then_filter():

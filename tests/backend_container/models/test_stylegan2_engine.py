@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from backend_container.models.engine import FaceBox, ModelError
+from backend_container.models.engine import ModelError
 from backend_container.models.stylegan2.config import NetworkConfig
 from backend_container.models.stylegan2.engine import StyleGAN2Engine
 from backend_container.models.stylegan2.frozen import FrozenSynthesis
@@ -86,28 +86,6 @@ def test_latents_that_are_not_finite_are_refused(stylegan2_weights):
     engine = StyleGAN2Engine(stylegan2_weights)
     with pytest.raises(ValueError, match="finite"):
         engine.synthesize(engine.sample(0, 1) * np.float32(np.nan))
-
-
-def test_the_encoder_sees_the_face_with_its_surroundings_only(stylegan2_weights):
-    engine = StyleGAN2Engine(stylegan2_weights)
-    photo = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
-    face = FaceBox(100, 100, 160, 170, 1.0)
-    latent = engine.encode(photo, face)
-    elsewhere, around, inside = photo.copy(), photo.copy(), photo.copy()
-    elsewhere[:50] = elsewhere[250:] = 0
-    around[70:95] = 0
-    inside[120:150, 120:150] = 0
-    assert np.array_equal(engine.encode(elsewhere, face), latent)
-    assert not np.array_equal(engine.encode(around, face), latent)
-    assert not np.array_equal(engine.encode(inside, face), latent)
-
-
-@pytest.mark.parametrize("box", [(250, 10, 310, 50), (-50, 10, -10, 50), (10, 290, 40, 301), (40, 40, 40, 60)])
-def test_a_box_that_is_not_inside_the_photo_is_refused(stylegan2_weights, box):
-    photo = np.zeros((300, 300, 3), np.uint8)
-    with pytest.raises(ModelError, match="not inside its photo of 300 x 300") as caught:
-        StyleGAN2Engine(stylegan2_weights).encode(photo, FaceBox(*box, 1.0))
-    assert caught.value.slug == "face-not-readable"
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "meta"])

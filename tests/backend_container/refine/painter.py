@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from backend_container.models.sampling import DEFAULT_GROWTH, neighbours, normal
+from backend_container.models.sampling import neighbours, normal
 from backend_container.refine.moving import add
 from backend_container.refine.target import Target, picture
 
@@ -83,8 +83,8 @@ class Painter:
     def sample(self, seed, count):
         return normal(seed, count=count, dimension=LATENT)
 
-    def neighbours(self, latent, page, count, seed, growth=DEFAULT_GROWTH, suspect=None):
-        return neighbours(self.space, latent, page, count, seed, growth)
+    def neighbours(self, latent, page, suspect=None):
+        return neighbours(self.space, latent, page)
 
     def frame(self, photo, face):
         return photo

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend_container.models.sampling import neighbours
+from backend_container.models.sampling import Page, neighbours
 from backend_container.refine.method import Start
 from backend_container.refine.moving import Moving
 from backend_container.refine.pivotal import Pivotal, PivotalPlan
@@ -77,7 +77,7 @@ def changed(locality):
     start = start_of(painter, latent=np.full(LATENT, 0.5, np.float32))
     pivot = torch.from_numpy(start.latent)
     shots = run(Tuning(start, TuningPlan(rate=1e-3, locality=locality, every=1), pivot), 60)
-    around = torch.from_numpy(neighbours(painter.space, start.latent, 4, 20, 1))
+    around = torch.from_numpy(neighbours(painter.space, start.latent, Page(4, 20, 1)))
     with torch.no_grad():
         change = (start.moving.generator(around) - painter.network(around)).square().mean().item()
     return change, shots[-1].loss / shots[0].loss

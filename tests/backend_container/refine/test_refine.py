@@ -9,7 +9,7 @@ import torch
 from backend_container.models.engine import ModelError
 from backend_container.refine.pivotal import Pivotal
 from backend_container.refine.refinable import refinable_of
-from backend_container.refine.refine import METHODS, refine
+from backend_container.refine.refine import METHODS, Listeners, refine
 from backend_container.refine.refined import RefinedWeights
 from ligan.intervals import CHECKPOINT, REFINE_PREVIEW
 from tests.backend_container.refine.painter import Painter, clock
@@ -144,7 +144,7 @@ def test_one_long_step_is_forgotten():
 
 def test_stop_and_keep():
     asked = iter([False] * 30 + [True] * 99)
-    refined = run(deadline=1e6, keep=lambda: next(asked))
+    refined = run(deadline=1e6, tell=Listeners(keep=lambda: next(asked)))
     assert refined.kept
     assert refined.steps == 30
     assert refined.better
@@ -152,7 +152,7 @@ def test_stop_and_keep():
 
 def test_progress_rises_to_the_end_and_never_beyond():
     told = []
-    run(progress=told.append)
+    run(tell=Listeners(told.append))
     assert told == sorted(told)
     assert 0 <= told[0] < 5
     assert 95 < told[-1] <= 100
@@ -160,7 +160,7 @@ def test_progress_rises_to_the_end_and_never_beyond():
 
 def test_previews_come_at_a_bounded_rate_and_get_better():
     now, shown = clock(), []
-    run(now=now, preview=lambda image, loss: shown.append((now.time, loss, image.shape)))
+    run(now=now, tell=Listeners(preview=lambda image, loss: shown.append((now.time, loss, image.shape))))
     times, losses, shapes = zip(*shown, strict=True)
     assert set(shapes) == {(8, 8, 3)}
     assert min(np.diff(times)) >= REFINE_PREVIEW
@@ -180,12 +180,12 @@ def test_another_attempt_goes_on_from_a_checkpoint(method):
             raise GoneError
 
     with pytest.raises(GoneError):
-        run(method, now=now, progress=progress, checkpoint=lambda data: kept.append((now.time, data)))
+        run(method, now=now, tell=Listeners(progress, checkpoint=lambda data: kept.append((now.time, data))))
     times, files = zip(*kept, strict=True)
     assert min(np.diff(times)) >= CHECKPOINT
     before = RefinedWeights.decode(files[-1])
     told = []
-    after = run(method, deadline=60.0 - before.story.spent, progress=told.append, resume=files[-1])
+    after = run(method, deadline=60.0 - before.story.spent, tell=Listeners(told.append), resume=files[-1])
     assert after.weights.story.loss < before.story.loss
     assert after.weights.story.began_at == before.story.began_at
     assert after.weights.story.spent > before.story.spent

@@ -4,10 +4,13 @@ import copy
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from backend_container.datasets.shards import FaceShards, ShardWriter
+from backend_container.models.appearance.align import align
 from backend_container.models.engine import FaceBox
+from backend_container.models.landmarks import FaceMesh
 from backend_container.models.stylegan2 import weights as files
 from backend_container.models.stylegan2.engine import StyleGAN2Engine
 from backend_container.training.encoder import result
@@ -21,6 +24,7 @@ from tests.backend_container.models.conftest import random_weights
 from tests.backend_container.training_runs import make_shards
 
 CPU = torch.device("cpu")
+ASTRONAUT = FaceBox(left=178, top=68, right=272, bottom=188, score=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +95,7 @@ def test_what_it_leaves_is_an_engine(generator, shards, tmp_path, monkeypatch):
     monkeypatch.setattr(result.write, "__defaults__", (64,))
     training.finish(tmp_path)
     engine = StyleGAN2Engine.load(tmp_path, "cpu")
-    latent = engine.encode(np.full((90, 80, 3), 99, np.uint8), FaceBox(20, 20, 60, 60, 1.0))
+    latent = engine.encode(skimage.data.astronaut(), ASTRONAUT)
     assert latent.shape == engine.latent_shape
     assert 1 <= engine.space.dimension <= 8
     assert "fitted" not in (tmp_path / "config.json").read_text()
@@ -117,6 +121,18 @@ def test_networks_that_judge(generator, shards, part):
     losses = training.step()
     assert losses[part] > 0
     assert training.step()[part] != losses[part]
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_the_identity_that_is_lowered_is_the_embeddings_own(side):
+    from backend_container.models.identity import load_identity
+    from backend_container.training.encoder.losses import _chips
+
+    face = FaceMesh().points(skimage.data.astronaut(), ASTRONAUT)
+    frame = align(skimage.data.astronaut(), face, side)[0][None]
+    identity = load_identity()
+    chips = _chips(torch.from_numpy(frame).permute(0, 3, 1, 2) / 127.5 - 1)
+    assert np.linalg.norm(identity.differentiable(chips).numpy() - identity.embed(frame)) < 0.02
 
 
 def test_the_imagenet_backbone(generator, shards):
@@ -164,6 +180,11 @@ def test_a_state_of_other_data_is_refused(generator, shards):
 def test_settings_that_cannot_be_are_refused(given, reason):
     with pytest.raises(TrainingError, match=reason):
         make_config(Config, given, "here")
+
+
+def test_a_setting_that_is_needed_is_named_with_what_it_is():
+    with pytest.raises(TrainingError, match="weights is needed: Folder of stylegan2 weights"):
+        make_config(Config, {}, "encoder.toml")
 
 
 def test_the_example_says_what_is_needed():

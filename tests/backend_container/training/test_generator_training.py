@@ -23,8 +23,8 @@ from backend_container.training.processes import Processes
 from backend_container.training.run import Outcome
 from backend_container.training.state_tree import flatten
 from backend_container.training.training_config import TrainingConfig, example, make_config
-from tests.backend_container.builders import wait_until
 from tests.backend_container.training_runs import forked, make_shards, start, stored, train
+from tests.ligan.stub import wait_until
 
 TINY = {
     "resolution": 64,

@@ -15,19 +15,14 @@ import torch
 from backend_container.training import session
 from backend_container.training.checkpoints import Checkpoints
 from backend_container.training.error import TrainingError
-from backend_container.training.processes import Processes
+from backend_container.training.processes import Processes, join
 from backend_container.training.run import Outcome
 from backend_container.training.state_tree import StateError, flatten
-from tests.backend_container.builders import wait_until
 from tests.backend_container.training_runs import ToyConfig, ToyTrainer, make_shards, make_toy, start, train
+from tests.ligan.stub import wait_until
 
 QUICK = {"checkpoint_minutes": 1e-9, "log_every": 1, "device": "cpu", "threads": 1}
 """A checkpoint at every step."""
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return make_shards(tmp_path_factory.mktemp("set") / "shards", faces=2)
 
 
 def weights(out):
@@ -215,3 +210,12 @@ class TestCheckpoints:
         assert max(sizes) < 16 << 20
         found = checkpoints.newest().state
         assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+def test_a_world_without_ranks_is_refused_in_a_sentence():
+    """A batch job's variables, or what is left of a shell's."""
+    with pytest.raises(
+        TrainingError, match="WORLD_SIZE is 4 without RANK, MASTER_ADDR, MASTER_PORT: begin by torchrun"
+    ):
+        join({"WORLD_SIZE": "4"})
+    assert join({"WORLD_SIZE": "1"}).size == 1

@@ -37,11 +37,6 @@ def toy(monkeypatch):
     monkeypatch.setattr(session.Stop, "install", lambda _self: None)
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return make_shards(tmp_path_factory.mktemp("set") / "shards", faces=2)
-
-
 def test_an_example_is_a_settings_file(capsys):
     assert train("generator", "--example") == 0
     assert tomllib.loads(capsys.readouterr().out)["r1_every"] == 16
@@ -67,6 +62,13 @@ def test_it_tells_people_too(toy, shards, tmp_path, capsys):
     assert "step 20 of 40 · 160 images · " in capsys.readouterr().out
     assert train("generator", "--data", shards, "--out", tmp_path, "--steps", 41) == 0
     assert "[train] goes on from step 40 of 41" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("cut", "warned"), [("extract_face(min_face_width=128)", True), ("align_face()", False)])
+def test_faces_that_the_engines_see_otherwise_are_told_of(toy, tmp_path, capsys, cut, warned):
+    shards = make_shards(tmp_path / "shards", steps=["filter size_filter()", f"apply {cut}"])
+    assert train("generator", "--data", shards, "--out", tmp_path / "run", "--steps", 1) == 0
+    assert ("--cut aligned" in capsys.readouterr().out) is warned
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import argparse
 import errno
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,12 @@ import pytest
 from backend_container import loading
 from backend_container.models.engine import FaceBox, ModelError
 from backend_container.models.loader import WEIGHTS
-from backend_container.models.sampling import neighbours
+from backend_container.models.sampling import Page, neighbours
 from backend_container.phases import Phases
 from backend_container.weights_command import command, importing
 from backend_container.weights_command.folder import described
+from tests.backend_container.models.published.published_files import random_tensors, rosinality_file
 from tests.backend_container.test_loading import bootstrap
-
-sys.path.append(str(Path(__file__).parents[1] / "models" / "published"))
-
-from published_files import random_tensors, rosinality_file
 
 
 def run(*words):
@@ -43,7 +39,7 @@ def test_a_page_of_faces_is_made_of_imported_weights(imported):
     models = loading.load(bootstrap(engine="stylegan2", weights=str(imported), device="cpu"), Phases())
     engine = models.engine
     latents = engine.sample(0, 2)
-    page = neighbours(engine.space, latents[0], page=1, count=4, seed=0)
+    page = neighbours(engine.space, latents[0], Page(1, 4, 0))
     photos = engine.synthesize(np.concatenate([latents, page]))
     assert photos.shape == (6, 64, 64, 3)
     assert len({photo.tobytes() for photo in photos}) == 6

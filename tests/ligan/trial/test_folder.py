@@ -92,7 +92,8 @@ def test_no_folder_is_an_empty_one(tmp_path: Path) -> None:
 
 def test_a_folder_goes_with_what_was_made_read_only_and_nothing_beside_it() -> None:
     with ordinary_folder() as top:
-        (top / "elsewhere").mkdir(mode=0o755)
+        (top / "elsewhere").mkdir()
+        (top / "elsewhere").chmod(0o755)
         (top / "trial" / "work" / "cache" / "deep").mkdir(parents=True)
         (top / "trial" / "work" / "cache" / "deep" / "file").touch()
         (top / "trial" / "work" / "away").symlink_to(top / "elsewhere")

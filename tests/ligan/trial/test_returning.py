@@ -44,6 +44,14 @@ def test_all_of_out_and_what_matches(folders: tuple[Path, Path], monkeypatch: py
     assert returned.left_out == []
 
 
+def test_how_many_stay_is_told_when_not_all_can_be_named(folders: tuple[Path, Path]) -> None:
+    for number in range(150):
+        (folders[0] / f"{number:03}").write_bytes(b"ab")
+    files, returned = sent(folders, most=20)
+    assert (len(files), len(returned.left_out), returned.left_out[-1]) == (10, 100, "41 more")
+    TrialResult(exit_code=0, told=False, left_out=returned.left_out)
+
+
 def test_links_and_pipes_stay(folders: tuple[Path, Path]) -> None:
     out, work = folders
     (out / "link").symlink_to(out.parent / "secret")

@@ -14,15 +14,18 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from flask import request
 from sqlalchemy import delete, select
 
 from ligan.intervals import PROVIDER_KEYS_PAUSE
 from ligan.settings import AccountSettings
+from master_daemon.accounts import pending, provider
 from master_daemon.accounts.hint import Hints
+from master_daemon.accounts.provider import Provider
 from master_daemon.api.operator_token import operator_token
 from master_daemon.state import users
 from master_daemon.state.schema import logins
-from tests.ligan.stub import wait_until
+from tests.ligan.stub import stub_app, url_of, wait_until
 from tests.master_daemon.accounts.conftest import UNHURRIED
 from tests.master_daemon.accounts.person import Person, path_of
 from tests.master_daemon.accounts.provider_process import CLIENT, SECRET
@@ -152,6 +155,28 @@ def test_the_way_in(site: Site, me: Person) -> None:
     assert (account["mode"], account["name"], account["role"]) == ("oidc", "Zoë", "user")
     assert me.api("POST", "/account/logout").status_code == 200
     assert me.api("GET", "/session").status_code == 401
+
+
+def test_one_on_this_machine_is_not_asked_through_the_sites_proxy(
+    site: Site, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = begin(me)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert me.get(target).status_code == 303
+    settings = AccountSettings(mode="oidc", public_url="http://127.0.0.1/", issuer=site.issuer, client_id=CLIENT)
+    assert Provider(settings).login_address(pending.begin("/"), 0.0).startswith(site.issuer)
+
+
+def test_no_login_of_a_netrc_is_sent_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("default login operator password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setattr(provider, "is_loopback", lambda _host: False)  # as on another machine
+    with url_of(app := stub_app()) as address:
+        app.get("/keys")(lambda: {"sent": request.headers.get("Authorization", "")})
+        assert provider._get(f"{address}/keys") == {"sent": ""}
 
 
 @pytest.mark.parametrize("claims", [{}, {"aud": [CLIENT]}, {"aud": [CLIENT, "another"], "azp": CLIENT}])

@@ -12,10 +12,10 @@ from ligan.problem import Problem
 from ligan.wire.image import NewImage, Upload
 from ligan.wire.job import Done, Heartbeat, ReportedImage, ReportedResult
 from ligan.wire.session import JobState
-from ligan.wire.task import NewTask, TaskCreated
 from master_daemon.state.schema import metadata
 from master_daemon.tunnel.cookie import NAME
 from tests.ligan.stub import wait_until
+from tests.master_daemon.api.new_task import new_task
 from tests.master_daemon.running import House, Played
 
 PHOTO, FACE = b"a photo", b"a face"
@@ -25,10 +25,6 @@ def store(job: Played, body: bytes) -> str:
     sha256 = hashlib.sha256(body).hexdigest()
     job.cluster().put_bytes(f"/artifacts/{sha256}", body)
     return sha256
-
-
-def new_task(house: House, browser: requests.Session) -> str:
-    return house.line(browser).post("/tasks", NewTask(kind="noop"), TaskCreated).task_id
 
 
 def rows_of(house: House, key: str) -> set[str]:

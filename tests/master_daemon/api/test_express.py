@@ -15,11 +15,11 @@ from ligan.problem import MEDIA_TYPE, ProblemDocument
 from ligan.web.front import SMALL
 from ligan.web.guard import JOB_HEADER, SESSION_HEADER, TOKEN_HEADER, bearer
 from ligan.web.http.head import RequestHead
-from ligan.wire.task import NewTask, TaskCreated
 from master_daemon.api.caller import GATEWAY_HEADER, gateway_token
 from master_daemon.api.express import Express
 from master_daemon.tunnel.gateway import Gateway
 from tests.ligan.stub import wait_until
+from tests.master_daemon.api.new_task import new_task
 from tests.master_daemon.running import House, Played
 
 _IDS = re.compile(r"\b[tis]-[0-9a-z]{22}\b")
@@ -99,10 +99,6 @@ def slug(told: tuple[Any, ...]) -> str:
     return ProblemDocument.model_validate_json(told[3]).slug
 
 
-def a_task(house: House, browser: requests.Session) -> str:
-    return house.line(browser).post("/tasks", NewTask(kind="noop"), TaskCreated).task_id
-
-
 def test_a_task_is_taken_and_delivered(ways: Ways) -> None:
     one, other = ways.page("POST", "/api/v1/tasks", _NOOP)
     assert one == other == (202, "application/json", None, '{"task_id":"ID"}')
@@ -170,7 +166,7 @@ def test_a_queue_that_is_full(ways: Ways) -> None:
 
 
 def test_the_session_and_a_task_of_it(ways: Ways) -> None:
-    task_id = a_task(ways.house, ways.browser)
+    task_id = new_task(ways.house, ways.browser)
     for path in ("/api/v1/session", f"/api/v1/tasks/{task_id}"):
         one, other = ways.page("GET", path)
         assert one == other
@@ -203,7 +199,7 @@ def test_reports_are_taken(ways: Ways) -> None:
         "on-result": {"images": []},
         "on-error": {"problem": problem},
     }.items():
-        tasks = [a_task(ways.house, ways.browser) for _ in range(2)]
+        tasks = [new_task(ways.house, ways.browser) for _ in range(2)]
         wait_until(lambda known=tasks: {one["task_id"] for one in ways.backend.orders} >= set(known), "both orders")
         one = ways.at(ways.house.cluster_url, f"/cluster/v1/{name}", report(tasks[0], **more))
         other = ways.at(ways.flask, f"/cluster/v1/{name}", report(tasks[1], **more))
@@ -274,7 +270,7 @@ def test_an_image_needs_no_flask(ways: Ways, monkeypatch: pytest.MonkeyPatch) ->
     body = b"a face"
     sha256 = hashlib.sha256(body).hexdigest()
     put(ways, sha256, body)
-    task_id = a_task(ways.house, ways.browser)
+    task_id = new_task(ways.house, ways.browser)
     images = [{"sha256": sha256, "width": 9, "height": 9}]
     ways.at(ways.house.cluster_url, "/cluster/v1/on-result", report(task_id, images=images))
     done = ways.browser.get(f"{ways.house.url}/api/v1/tasks/{task_id}").json()

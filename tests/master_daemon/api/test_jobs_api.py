@@ -27,6 +27,7 @@ from ligan.wire.session import JobState
 from ligan.wire.task import NewTask, Task, TaskCreated, TaskKinds, TaskState
 from master_daemon.state import jobs
 from tests.ligan.stub import serving, stub_app, wait_until
+from tests.master_daemon.api.new_task import new_task
 from tests.master_daemon.running import House, Played, Stream
 
 BODY = b"\x89PNG not really"
@@ -58,10 +59,6 @@ def unready(house: House, browser: requests.Session) -> Played:
 @pytest.fixture
 def backend(house: House, browser: requests.Session) -> Played:
     return house.backend(browser)
-
-
-def new_task(house: House, browser: requests.Session) -> str:
-    return house.line(browser).post("/tasks", NewTask(kind="noop"), TaskCreated).task_id
 
 
 def read_task(house: House, browser: requests.Session, task_id: str) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,10 @@ def test_maintenance_holds_pages_off_and_says_until_when(house: House, token: di
     assert house.session_of(old)["backend"]["ready"], "it goes on"
     status = requests.get(house.url + "/api/v1/admin/status", headers=token, timeout=20).json()
     assert status["notices"]["maintenance"]["message"] == "New disks."
+    (said,) = [one["what"] for one in status["events"] if one["what"].startswith("maintenance on")]
+    assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d \w+, drain False, message New disks\.", said), (
+        "as a clock shows it"
+    )
     order(house, "maintenance", on=True, drain=True)
     nonce = backend.bootstrap.nonce
     wait_until(lambda: not live(house, nonce), "the drained backend's end")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from master_daemon.authority.file import open_authority
 from master_daemon.authority.findings import tls_findings
 from master_daemon.authority.site_certificate import SiteCertificate
 from master_daemon.finding import Finding, Health
+from tests.ligan_command import said
 from tests.master_daemon.running import House, house_in
 
 _DAY = 86400.0
@@ -152,15 +151,9 @@ def test_who_speaks_no_tls_or_nonsense_is_no_fault_of_ours(house: House, caplog:
 @pytest.mark.parametrize("words", [("status",), ("jobs", "--mine")])
 def test_commands_here_find_it_by_what_it_shows(house: House, words: tuple[str, ...]) -> None:
     state_dir = house.daemon.parts.observatory.state_dir
-
-    def status() -> subprocess.CompletedProcess[str]:
-        argv = (sys.executable, "-m", "ligan", *words, "--state-dir", str(state_dir))
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-    answered = status()
-    assert answered.returncode == 0, answered.stderr
+    said(*words, "--state-dir", state_dir)
     daemon_file.write(state_dir, house.url, Authority.new(time.time()).certificate)
-    assert status().returncode == 1
+    said(*words, "--state-dir", state_dir, fails=1)
 
 
 # ---- ligan doctor

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +26,7 @@ from master_daemon.state.schema import metadata
 from master_daemon.state.tenure import Tenure
 from master_daemon.state.version import VERSION
 from master_daemon.trials.log_files import LogFiles
+from tests.ligan_command import ligan
 from tests.master_daemon.running import house_in
 from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session
 
@@ -239,11 +238,6 @@ def test_a_backup_that_does_not_fit_changes_nothing(tmp_path: Path, damage: Call
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["backup.tar", "state"]
 
 
-def ligan(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    argv = (sys.executable, "-m", "ligan", *map(str, words))
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_a_running_daemon_is_saved_and_its_pages_go_on_with_another(tmp_path: Path) -> None:
     with house_in(tmp_path / "state") as house:
         house.frontend()
@@ -255,9 +249,11 @@ def test_a_running_daemon_is_saved_and_its_pages_go_on_with_another(tmp_path: Pa
         assert json.loads(done.stdout)["rows"]["sessions"] == 1
     path = tmp_path / "backup.tar"
     assert path.stat().st_mode & 0o777 == 0o600
-    done = ligan("restore", path, "--state-dir", tmp_path / "new")
+    (tmp_path / "site.toml").touch()
+    done = ligan("restore", path, "--state-dir", tmp_path / "new", "--config", tmp_path / "site.toml")
     assert done.returncode == 0, done.stderr
     assert "1 sessions" in done.stdout
+    assert f"`ligan up --config {tmp_path}/site.toml --state-dir {tmp_path}/new`" in done.stdout
     with house_in(tmp_path / "new") as house:
         session = browser.get(house.url + "/api/v1/session").json()
         assert house.key(session["session_id"]) == key

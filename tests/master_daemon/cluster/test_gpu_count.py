@@ -26,6 +26,7 @@ from master_daemon.cluster.gpu_count import gpu_count
         ("tmpfs:40", (), 1),
         ("", ("--gpus=a100:2", "--exclude=node7"), 2),
         ("", ("--gpus-per-node=8",), 8),
+        ("", ("--gpus=1g.10gb:2",), 2),
     ],
 )
 def test_gpus_of_a_job(gres: str, sbatch: tuple[str, ...], count: int) -> None:

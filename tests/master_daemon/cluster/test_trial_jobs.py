@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ligan.settings import Settings
+from ligan.settings import BackendSettings, Settings
 from master_daemon.cluster.container import trial_argv, trial_folder
 from master_daemon.cluster.factory import slurm_site
 from master_daemon.cluster.gres import gres_for, without_gpus
@@ -16,19 +16,27 @@ from tests.ordinary import ordinary_folder
 
 
 @pytest.mark.parametrize(
-    ("site", "gpus", "asked"),
+    ("gres", "sbatch", "gpus", "asked"),
     [
-        ("", 0, None),
-        ("", 2, "gpu:2"),
-        ("gpu:1", 2, "gpu:2"),
-        ("gpu", 1, "gpu:1"),
-        ("gpu:a100:1", 4, "gpu:a100:4"),
-        ("gpu:a100:1,scratch:10", 2, "gpu:a100:2,scratch:10"),
-        ("gpu:1,scratch:10", 0, "scratch:10"),
+        ("", (), 0, None),
+        ("", (), 2, "gpu:2"),
+        ("gpu:1", (), 2, "gpu:2"),
+        ("gpu", (), 1, "gpu:1"),
+        ("gpu:a100:1", (), 4, "gpu:a100:4"),
+        ("gpu:a100:1,scratch:10", (), 2, "gpu:a100:2,scratch:10"),
+        ("gpu:1,scratch:10", (), 0, "scratch:10"),
+        ("", ("--gpus=1",), 2, "gpu:2"),
+        ("", ("--gpus=a100:1",), 2, "gpu:a100:2"),
+        ("", ("--exclude=n7", "--gpus-per-node=1g.10gb:1"), 2, "gpu:1g.10gb:2"),
+        ("scratch:10", ("--gpus-per-task=a100:1,v100:1",), 2, "gpu:a100:2,scratch:10"),
+        ("", ("--tres-per-task=cpu=4,gres/gpu:a100=1",), 2, "gpu:a100:2"),
+        ("", ("--tres-per-task=gres:gpu:a100:1",), 2, "gpu:a100:2"),
+        ("gpu:1", ("--gpus=a100:1",), 2, "gpu:a100:2"),
+        ("", ("--gpus=a100:1",), 0, None),
     ],
 )
-def test_gpus_in_the_sites_own_kind(site: str, gpus: int, asked: str | None) -> None:
-    assert gres_for(site, gpus) == asked
+def test_gpus_in_the_sites_own_kind(gres: str, sbatch: tuple[str, ...], gpus: int, asked: str | None) -> None:
+    assert gres_for(BackendSettings(gres=gres, sbatch=sbatch), gpus) == asked
 
 
 @pytest.mark.parametrize(
@@ -53,10 +61,12 @@ def test_a_test_job_without_gpus_gets_none_by_whichever_option_the_site_asks_for
     sbatch = ["--tres-per-task=gres/gpu=1", "--ntasks-per-gpu=1", "--exclude=n7"]
     site = slurm_site(Settings.model_validate({"backend": {"partition": "gpu", "sbatch": sbatch}}), Path("/logs"))
     assert set(sbatch) <= set(site.options("backend"))
-    options = site.options("trial", {"gres": gres_for("scratch:1", 0)})
+    options = site.options("trial", {"gres": gres_for(BackendSettings(gres="scratch:1"), 0)})
     assert "--exclude=n7" in options
     assert not [option for option in options if "gpu=" in option]
-    assert {"--gres=gpu:1", "--ntasks-per-gpu=1"} <= set(site.options("trial", {"gres": gres_for("", 1)}))
+    assert {"--gres=gpu:1", "--ntasks-per-gpu=1"} <= set(
+        site.options("trial", {"gres": gres_for(BackendSettings(), 1)})
+    )
 
 
 def test_its_own_options_come_in_place_of_the_roles() -> None:

@@ -69,11 +69,26 @@ def test_nothing_is_sent_where_git_does_not_tell_what_it_ignores(folder: Path, m
         ("venv/\n*.log\n", ["a.py", "data/b.csv"]),
         ("/data\n", ["a.py", "venv/lib/x.py"]),
         ("data/deep\n/lib\n", ["a.py", "data/b.csv", "venv/lib/x.py"]),
+        ("data/**/*.csv\nvenv/**\n", ["a.py", "data/deep/c.log"]),
+        ("**/a.py\ndata/**/c.log\n", ["data/b.csv", "venv/lib/x.py"]),
     ],
 )
 def test_liganignore(folder: Path, patterns: str, left: list[str]) -> None:
     (folder / ".liganignore").write_text(patterns)
     assert chosen(folder) == [".liganignore", *left]
+
+
+def test_a_repository_within_is_told(folder: Path) -> None:
+    git(folder, "init")
+    git(folder / "venv" / "lib", "init")
+    with packing(folder, MOST) as packed:
+        assert packed.left_out == ["venv/lib/: a git repository of its own, such as a submodule; its files stay here"]
+
+
+def test_exceptions_as_git_has_them_are_refused(folder: Path) -> None:
+    (folder / ".liganignore").write_text("data/\n!data/b.csv\n")
+    with pytest.raises(OSError, match=r"no exceptions, such as !data/b\.csv"):
+        chosen(folder)
 
 
 def test_the_same_files_are_the_same_bytes(folder: Path) -> None:
@@ -149,6 +164,9 @@ def test_a_file_that_is_cut_off_meanwhile_is_named(folder: Path, monkeypatch: py
 
 
 def test_a_large_folder_is_refused_with_advice(folder: Path) -> None:
-    (folder / "noise").write_bytes(os.urandom(1 << 20))
-    with pytest.raises(FolderTooLargeError, match="liganignore"), packing(folder, 1 << 19):
+    (folder / "data" / "noise").write_bytes(os.urandom(1 << 20))
+    with (
+        pytest.raises(FolderTooLargeError, match=r"largest are data \(1 MiB\), .* \.liganignore"),
+        packing(folder, 1 << 19),
+    ):
         pass

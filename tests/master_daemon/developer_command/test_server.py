@@ -119,12 +119,23 @@ def test_a_line_of_output_may_hold_what_python_takes_for_the_end_of_one(slept: l
 
     @app.get("/api/v1/jobs/<job>/events")
     def events(job: str) -> Response:
-        return Response(f": keepalive\n\nid: 9\nevent: log\ndata: {part}\n\n", mimetype="text/event-stream")
+        return Response(f"event: keepalive\ndata:\n\nid: 9\nevent: log\ndata: {part}\n\n", mimetype="text/event-stream")
 
     with url_of(app) as url:
         (event,) = Server(url, "ligan_x").events(new_id("j"), 0)
     assert (event.id, event.name) == ("9", "log")
     assert LogPart.model_validate_json(event.data).text == text
+
+
+def test_who_cannot_be_believed_or_found_is_told(tmp_path: Path) -> None:
+    issued = authority().issue(NAME, time.time() - 60, time.time() + 600)
+    there = SecureServer(stub_app(), serving(issued.certificate, issued.key))
+    there.start()
+    with pytest.raises(Problem, match=r"certificate that is trusted here; --ca-file names"):
+        Server(f"https://127.0.0.1:{there.port}", "ligan_x").trial(new_id("j"))
+    there.close()
+    with pytest.raises(Problem, match="no address is known for this name"):
+        Server("https://nobody.invalid", "ligan_x").trial(new_id("j"))
 
 
 def test_the_daemon_here_may_show_another_certificate_and_move(tmp_path: Path) -> None:

@@ -18,20 +18,12 @@ from master_daemon.observe.session_tag import session_tag
 from master_daemon.state import audit, placing, reports, sessions, tasks, users
 from master_daemon.state.database import Database
 from master_daemon.supervisor.views import Views
-from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, progressed, resulted
+from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, progressed, resulted, wanting
 
 
 def explained(database: Database, name: str, holds: str = "", now: float = NOW + 100) -> Explanation:
     with database.read() as connection:
         return explain(connection, Views(Settings(), lambda: holds), name, now)
-
-
-def wanting(database: Database, at: float = NOW) -> tuple[str, str]:
-    """(session ID, session key)."""
-    session_id, key = new_session(database)
-    with database.write() as transaction:
-        sessions.want_backend(transaction, key, at)
-    return session_id, key
 
 
 @pytest.mark.parametrize(

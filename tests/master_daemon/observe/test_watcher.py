@@ -16,7 +16,7 @@ from master_daemon.observe.watcher import Watcher, handover_gap
 from master_daemon.state import jobs, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
-from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, resulted
+from tests.master_daemon.state.rows import NOW, add_job, add_task, new_session, resulted, wanting
 
 
 def value(name: str, **labels: str) -> float:
@@ -117,53 +117,46 @@ def test_what_happened_before_the_start_is_not_counted(database: Database) -> No
     assert loads() == 0
 
 
-def wanting(database: Database, at: float) -> str:
-    _, key = new_session(database)
-    with database.write() as transaction:
-        sessions.want_backend(transaction, key, at)
-    return key
-
-
 def gap(database: Database, key: str, generation: int, ready_at: float) -> float | None:
     with database.read() as connection:
         return handover_gap(connection, key, generation, ready_at)
 
 
 def test_no_gap_when_the_successor_was_in_time(database: Database) -> None:
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, ready_at=NOW + 1)
     assert gap(database, key, 2, NOW + 50) == 0
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, state=JobState.DRAINING, ready_at=NOW + 1, draining_at=NOW + 50)
     assert gap(database, key, 2, NOW + 50) == 0
 
 
 def test_the_gap_begins_when_no_task_is_taken_any_more(database: Database) -> None:
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, state=JobState.ENDED, ready_at=NOW + 1, draining_at=NOW + 50, ended_at=NOW + 60)
     assert gap(database, key, 2, NOW + 57) == 7
 
 
 def test_a_generation_that_never_was_ready_is_passed_over(database: Database) -> None:
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, state=JobState.ENDED, ready_at=NOW + 1, ended_at=NOW + 10)
     add_job(database, key, state=JobState.ENDED, generation=2, ended_at=NOW + 12)
     assert gap(database, key, 3, NOW + 15) == 5
 
 
 def test_a_backend_that_was_given_back_leaves_no_gap(database: Database) -> None:
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, state=JobState.ENDED, ready_at=NOW + 1, ended_at=NOW + 10)
     with database.write() as transaction:
         sessions.want_no_backend(transaction, key)
         sessions.want_backend(transaction, key, NOW + 500)
     assert gap(database, key, 2, NOW + 510) is None
-    assert gap(database, wanting(database, NOW), 1, NOW + 1) is None
+    assert gap(database, wanting(database)[1], 1, NOW + 1) is None
 
 
 def test_handovers_are_counted_by_their_outcome(database: Database, watcher: Watcher) -> None:
     late, in_time = Grown("ligan_handovers_total", outcome="late"), Grown("ligan_handovers_total", outcome="in_time")
-    key = wanting(database, NOW)
+    _, key = wanting(database)
     add_job(database, key, state=JobState.ENDED, ready_at=NOW + 1, ended_at=NOW + 10)
     add_job(database, key, generation=2, started_at=NOW + 11, ready_at=NOW + 12)
     add_job(database, "", started_at=NOW + 1, ready_at=NOW + 5, state=JobState.DRAINING, draining_at=NOW + 20)

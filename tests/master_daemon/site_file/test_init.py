@@ -19,6 +19,7 @@ from master_daemon.site_file import command, service
 from master_daemon.site_file.service import Service, unit
 from tests.cluster_fixture import SlurmCluster
 from tests.faults.cluster import FakeCluster
+from tests.ligan_command import ligan
 from tests.master_daemon.site_file.test_plan import SHOWN, SINFO
 
 Init = Callable[..., int]
@@ -91,7 +92,9 @@ def test_the_unit_is_written_beside_a_site_file_that_is_kept(
     assert init("--service", "--state-dir", str(tmp_path / "state"), run=missing) == 0
     written = (tmp_path / ".config/systemd/user/ligan.service").read_text()
     assert f'--config "{tmp_path}/site.toml" --state-dir "{tmp_path}/state"' in written
-    assert "is kept" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith(f"{tmp_path}/site.toml is kept.\n")
+    assert f"Next: ligan doctor --config {tmp_path}/site.toml --state-dir {tmp_path}/state; systemctl --user" in said
     assert init("--service", run=missing) == 1
     assert (tmp_path / "site.toml").read_text() == "# mine\n"
 
@@ -125,11 +128,6 @@ def test_the_unit_runs_this_ligan() -> None:
     done = subprocess.run((*made.ligan, "--version"), capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.startswith("ligan ")
     assert made.environment["PATH"] == os.environ["PATH"]
-
-
-def ligan(*words: str | Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    argv = (sys.executable, "-m", "ligan", *map(str, words))
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
 
 
 def test_against_a_fake_slurm(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ligan.problem import Problem
 from ligan.wire.job import ReportedImage, ReportedProgress, ReportedResult
 from ligan.wire.session import JobState
 from ligan.wire.task import Task, TaskKind
-from master_daemon.state import jobs, placing, reports, sessions, tasks
+from master_daemon.state import jobs, meta, placing, reports, sessions, tasks
 from master_daemon.state.database import Database
 from master_daemon.state.jobs import Job
 
@@ -19,11 +19,25 @@ BOOM = Problem("internal-error", "Boom.").document
 NOOP = TaskKind(kind="noop", title="Nothing", description="", params={}, time_request_s=1)
 
 
+def value_of(database: Database, key: str = "key") -> str | None:
+    """What the table `meta` has."""
+    with database.read() as connection:
+        return meta.get(connection, key)
+
+
 def new_session(database: Database) -> tuple[str, str]:
     """(session ID, session key)."""
     with database.write() as transaction:
         session_id = sessions.renew(transaction, None, NOW)
         return session_id, sessions.key_of(transaction.connection, session_id)
+
+
+def wanting(database: Database, at: float = NOW) -> tuple[str, str]:
+    """(session ID, session key) of a page that wants a backend since then."""
+    session_id, key = new_session(database)
+    with database.write() as transaction:
+        sessions.want_backend(transaction, key, at)
+    return session_id, key
 
 
 def a_job(key: str = "", **changes: Any) -> Job:

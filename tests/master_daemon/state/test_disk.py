@@ -15,7 +15,7 @@ from ligan.wire.session import Backend
 from master_daemon.state import boots, disk, events, meta
 from master_daemon.state.database import Database, StoredEvent
 from tests.ligan.stub import wait_until
-from tests.master_daemon.state.rows import NOW, new_session
+from tests.master_daemon.state.rows import NOW, new_session, value_of
 from tests.master_daemon.state.test_durability import append
 
 
@@ -40,7 +40,7 @@ class Power:
         log = Path(f"{self.file}-wal").read_bytes()
         Path(f"{self._copy}-wal").write_bytes(log[: self.flushes[-1] if self.flushes else 0])
         with Database(f"sqlite:///{self._copy}") as database:
-            return get(database)
+            return value_of(database)
 
 
 @pytest.fixture
@@ -61,11 +61,6 @@ def put(database: Database, value: str, lags: bool, may_lag: bool = True) -> Non
         transaction.lags = lags
 
 
-def get(database: Database) -> str | None:
-    with database.read() as connection:
-        return meta.get(connection, "key")
-
-
 def test_what_may_not_lag_after_all_has_been_flushed(database: Database, power: Power) -> None:
     put(database, "kept", lags=False)
     assert power.cut() == "kept"
@@ -73,7 +68,7 @@ def test_what_may_not_lag_after_all_has_been_flushed(database: Database, power: 
 
 def test_what_lags_is_on_the_disk_in_a_moment(database: Database, power: Power) -> None:
     put(database, "kept", lags=True)
-    assert get(database) == "kept", "it is there for everybody, and for who comes after a killed daemon"
+    assert value_of(database) == "kept", "it is there for everybody, and for who comes after a killed daemon"
     wait_until(lambda: power.flushes, "the disk")
     assert power.cut() == "kept"
 

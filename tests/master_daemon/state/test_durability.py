@@ -16,7 +16,7 @@ from master_daemon.state import events, meta
 from master_daemon.state.database import Database, StoredEvent
 from master_daemon.state.dialect import database_url
 from master_daemon.state.trouble import storage_problem
-from tests.master_daemon.state.rows import NOW, new_session
+from tests.master_daemon.state.rows import NOW, new_session, value_of
 from tests.master_daemon.state.written import writer
 from tests.postgresql_fixture import PostgreSQL
 
@@ -88,25 +88,20 @@ def put(database: Database, value: str) -> None:
         meta.put(transaction, "key", value)
 
 
-def get(database: Database) -> str | None:
-    with database.read() as connection:
-        return meta.get(connection, "key")
-
-
 def test_a_restarted_server_costs_no_request(restarting: Database, postgresql_server: PostgreSQL) -> None:
     put(restarting, "before")
     postgresql_server.stop()
     postgresql_server.start()
-    assert get(restarting) == "before"
+    assert value_of(restarting) == "before"
     put(restarting, "after")
-    assert get(restarting) == "after"
+    assert value_of(restarting) == "after"
 
 
 def test_a_server_that_is_down_is_said_to_be(restarting: Database, postgresql_server: PostgreSQL) -> None:
     put(restarting, "before")
     postgresql_server.stop()
     try:
-        for work in (get, lambda database: put(database, "lost")):
+        for work in (value_of, lambda database: put(database, "lost")):
             with pytest.raises(DBAPIError) as raised:
                 work(restarting)
             problem = storage_problem(raised.value)
@@ -114,7 +109,7 @@ def test_a_server_that_is_down_is_said_to_be(restarting: Database, postgresql_se
             assert (problem.slug, problem.status) == ("storage-unavailable", 503)
     finally:
         postgresql_server.start()
-    assert get(restarting) == "before"
+    assert value_of(restarting) == "before"
 
 
 def test_a_write_under_which_the_server_restarts_never_was(restarting: Database, postgresql_server: PostgreSQL) -> None:
@@ -132,7 +127,7 @@ def test_a_write_under_which_the_server_restarts_never_was(restarting: Database,
     problem = storage_problem(raised.value)
     assert problem is not None
     assert problem.slug == "storage-unavailable"
-    assert get(restarting) == "before"
+    assert value_of(restarting) == "before"
 
 
 def test_sqlite_is_what_it_is_taken_for() -> None:

@@ -15,7 +15,7 @@ from master_daemon.state.database import Database
 from master_daemon.state.dialect import database_url
 from master_daemon.state.lease import FencedError, LeaseHeldError
 from master_daemon.state.tenure import Tenure
-from tests.master_daemon.state.rows import NOW
+from tests.master_daemon.state.rows import NOW, value_of
 from tests.master_daemon.state.written import writer
 
 
@@ -39,11 +39,6 @@ def take_over(database: Database, holder: str = "successor") -> int:
 def put(database: Database, value: str) -> None:
     with database.write() as transaction:
         meta.put(transaction, "key", value)
-
-
-def get(database: Database) -> str | None:
-    with database.read() as connection:
-        return meta.get(connection, "key")
 
 
 def test_each_taking_counts_up(database: Database) -> None:
@@ -89,7 +84,7 @@ def test_the_earlier_daemon_writes_nothing_any_more(database: Database, other: D
             put(database, "too late")
     assert first.fenced
     assert told == ["stop"], "once"
-    assert get(database) == "mine", "it may still read"
+    assert value_of(database) == "mine", "it may still read"
     with pytest.raises(FencedError):
         first.renew(NOW)
     first.end()
@@ -112,7 +107,7 @@ def test_a_second_daemon_is_refused_and_changes_nothing(database: Database, othe
 def test_who_takes_over_sees_all_that_was_written_before(database: Database, other: Database) -> None:
     Tenure(database, "first")
     taken: list[tuple[int, str | None]] = []
-    successor = threading.Thread(target=lambda: taken.append((take_over(other), get(other))))
+    successor = threading.Thread(target=lambda: taken.append((take_over(other), value_of(other))))
     with database.write() as transaction:
         meta.put(transaction, "key", "on its way")
         successor.start()

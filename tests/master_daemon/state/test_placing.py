@@ -51,7 +51,7 @@ def test_orders_come_in_the_order_of_arrival(database: Database, key: str, job: 
         assert [order.task_id for order in placing.to_send(connection, job.nonce)] == [made[3]]
         assert placing.nonces_to_send(connection) == [job.nonce]
         assert [task.task_id for task in tasks.of_session(connection, key)] == made
-        assert tasks.open_count(connection, key) == 5
+        assert tasks.open_counts(connection)[key] == 5
 
 
 def test_tasks_of_a_lost_backend_wait_for_the_next(

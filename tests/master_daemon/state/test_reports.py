@@ -54,7 +54,7 @@ def test_the_result_ends_the_task(database: Database, key: str, job: Job, publis
     assert [image["image_id"] for image in told["images"]] == [image.image_id for image in task.result.images]
     with database.read() as connection:
         found = [images.ref(connection, key, image.image_id) for image in task.result.images]
-        assert tasks.open_count(connection, key) == 0
+        assert tasks.open_counts(connection)[key] == 0
     assert [(image.sha256, image.origin) for image in found] == [(f"{number:064x}", Origin.TASK) for number in range(3)]
 
 
@@ -169,7 +169,7 @@ def test_an_order_that_its_backend_refuses_ends(database: Database, key: str, jo
     with database.write() as transaction:
         (order,) = placing.to_send(transaction.connection, job.nonce)
         reports.refuse(transaction, order, "another", BOOM, NOW)
-        assert tasks.open_count(transaction.connection, key) == 1
+        assert tasks.open_counts(transaction.connection)[key] == 1
         reports.refuse(transaction, order, job.nonce, BOOM, NOW)
     assert task_of(database, key, task_id).error == BOOM
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from master_daemon.state import meta
 from master_daemon.state.database import Database
 from master_daemon.state.dialect import database_url
+from tests.master_daemon.state.rows import value_of
 from tests.postgresql_fixture import PostgreSQL
 
 
@@ -26,14 +27,9 @@ def put(database: Database, value: str) -> object:
         return transaction.connection.connection.dbapi_connection
 
 
-def get(database: Database) -> str | None:
-    with database.read() as connection:
-        return meta.get(connection, "key")
-
-
 def test_it_is_kept(database: Database) -> None:
     assert len({id(put(database, str(number))) for number in range(5)}) == 1
-    assert get(database) == "4"
+    assert value_of(database) == "4"
 
 
 def test_who_fails_writes_nothing_and_holds_nobody_up(database: Database) -> None:
@@ -46,7 +42,7 @@ def test_who_fails_writes_nothing_and_holds_nobody_up(database: Database) -> Non
         with pytest.raises(RefusedError):
             failing()
     put(database, "whole")
-    assert get(database) == "whole"
+    assert value_of(database) == "whole"
 
 
 def test_what_a_guard_refuses_is_not_begun(database: Database) -> None:
@@ -62,7 +58,7 @@ def test_what_a_guard_refuses_is_not_begun(database: Database) -> None:
     for _ in range(40):
         with pytest.raises(RefusedError):
             put(database, "lost")
-    assert get(database) == "before"
+    assert value_of(database) == "before"
     put(database, "after")
     assert asked == [True] * 41, "each time once, inside the transaction"
 
@@ -83,7 +79,7 @@ def test_a_connection_that_was_lost_between_two_writes_costs_none(
     first = put(database, "before")
     disconnect()
     assert put(database, "after") is not first
-    assert get(database) == "after"
+    assert value_of(database) == "after"
 
 
 def test_one_that_is_lost_within_a_write_fails_it_once(serving: tuple[Database, Callable[[], None]]) -> None:
@@ -102,6 +98,6 @@ def test_one_that_is_lost_within_a_write_fails_it_once(serving: tuple[Database, 
         interrupted()
     assert raised.value.connection_invalidated
     assert runs == ["begun"], "what may have been done is not done again"
-    assert get(database) == "before"
+    assert value_of(database) == "before"
     put(database, "after")
-    assert get(database) == "after"
+    assert value_of(database) == "after"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ligan.settings import Settings
+from master_daemon.state.database import Database
 from tests.master_daemon.supervisor.house import House
 
 Build = Callable[..., House]
@@ -33,6 +34,12 @@ def build(tmp_path: Path) -> Iterator[Build]:
     for house in built:
         house.database.close()
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(f"sqlite:///{tmp_path / 'ligan.sqlite'}") as opened:
+        yield opened
 
 
 @pytest.fixture

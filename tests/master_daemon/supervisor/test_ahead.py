@@ -44,7 +44,7 @@ def quick(database: Database, delivery: Delivery, backend: Backend, job: Job, mo
 def ask(database: Database, delivery: Delivery, job: Job, ahead: Sent | None = None, *refs: ImageRef) -> str:
     """A task of the session, as its page asks for it, with the order that has left."""
     with _early(delivery, ahead) as early, database.write() as transaction:
-        only = not tasks.open_count(transaction.connection, job.seat)
+        only = not tasks.open_counts(transaction.connection)[job.seat]
         task_id = early.take(transaction, tasks.draft(job.seat, NOOP, {}, list(refs), NOW), only)
     early.finish()
     return task_id

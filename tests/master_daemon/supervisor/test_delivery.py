@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -56,13 +55,6 @@ class Backend:
             return problem_response(Problem("queue-full", "Later.").document)
         self.taken.append(request.get_json()["task_id"])
         return reply(TaskAccepted(task_id=self.taken[-1], position=0, done=self.done), 202)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'ligan.sqlite'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -25,15 +23,9 @@ SLOW = TaskKind(kind="slow", title="Slow", description="", params={}, time_reque
 _SCENES = 60
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(f"sqlite:///{tmp_path / 'ligan.sqlite'}") as opened:
-        yield opened
-
-
 def chosen(database: Database, settings: Settings, key: str) -> Job | None:
     with database.read() as connection:
-        only = not tasks.open_count(connection, key)
+        only = not tasks.open_counts(connection)[key]
         return idle(connection, settings, tasks.draft(key, NOOP, {}, [], NOW), only)
 
 
@@ -85,7 +77,7 @@ def agree(database: Database, dice: random.Random, keys: list[str], settings: Se
     with suppress(OverError), database.write() as transaction:
         connection = transaction.connection
         scene(transaction, dice, keys, settings)
-        job = idle(connection, settings, new, only=not tasks.open_count(connection, new.key))
+        job = idle(connection, settings, new, only=not tasks.open_counts(connection)[new.key])
         tasks.store(transaction, new)
         got = dispatch(transaction, settings, NOW, new.key)
         if job is not None:

@@ -63,7 +63,7 @@ def job(database: Database, delivery: Delivery, backend: Backend, server: Server
 def storing(database: Database, delivery: Delivery, job: Job, *refs: ImageRef) -> Iterator[tuple[Early, str]]:
     """A task's transaction up to its commit, its order sent if it can be."""
     with Early(delivery) as early, database.write() as transaction:
-        only = not tasks.open_count(transaction.connection, job.seat)
+        only = not tasks.open_counts(transaction.connection)[job.seat]
         new = tasks.draft(job.seat, NOOP, {}, list(refs), NOW)
         early.take(transaction, new, only)
         yield early, new.task_id

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 from ligan.settings import Settings
 from ligan.wire.session import JobState
@@ -18,13 +14,6 @@ from master_daemon.supervisor.looks import Looks
 from tests.master_daemon.state.rows import add_job, new_session
 
 SHA = "0" * 64
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'ligan.sqlite'}")
-    yield opened
-    opened.close()
 
 
 def looker(database: Database, looks: Looks, key: str, mode: str) -> Job | None:

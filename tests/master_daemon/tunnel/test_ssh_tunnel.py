@@ -22,6 +22,7 @@ from master_daemon.state.jobs import Job
 from master_daemon.tunnel.reach import Direct
 from master_daemon.tunnel.ssh import SshReach, WayHome, splice
 from tests.ligan.stub import serving, stub_app, wait_until
+from tests.port import free_port
 from tests.sshd import Sshd, need_sshd
 
 PAGE = b"0123456789abcdef" * 65536
@@ -189,11 +190,6 @@ def test_a_connection_lost_at_the_very_end_ends_the_line_and_nothing_more() -> N
 
 
 # ---- home
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers_at(host: str, port: int) -> bool:

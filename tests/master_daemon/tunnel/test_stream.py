@@ -125,7 +125,7 @@ def test_silence_is_kept_alive(opened: Open, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(hub, "SSE_KEEPALIVE", 0.05)
     quiet = opened()
     quiet.event()
-    assert [quiet.frame() for _ in range(3)] == [": keepalive"] * 3
+    assert [quiet.frame() for _ in range(3)] == ["event: keepalive\ndata:"] * 3
 
 
 def test_a_slow_reader_gets_everything_in_the_end(house: House, key: str, opened: Open) -> None:

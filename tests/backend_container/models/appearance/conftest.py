@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from backend_container.models.appearance import weights as files
+from backend_container.models.appearance.align import SIZE
 from backend_container.models.appearance.detail import Detail
 from backend_container.models.appearance.engine import AppearanceEngine
 from backend_container.models.appearance.finisher import Finisher
@@ -49,3 +50,10 @@ def tiny(shipped):
     finisher = Finisher((4, 6))
     torch.nn.init.normal_(finisher.leave.weight)
     return files.Weights(few, people, finisher.eval(), (4, 6))
+
+
+@pytest.fixture
+def gradient():
+    """A smooth picture, no two pixels of which are alike, 0 to 1."""
+    rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE
+    return np.stack([rows, columns, (rows + columns) / 2], axis=-1).astype(np.float32)

@@ -14,14 +14,10 @@ from backend_container.models.appearance.population import Population
 from backend_container.models.detector import FaceDetector
 from backend_container.models.engine import ModelError
 from backend_container.models.loader import WEIGHTS
+from backend_container.models.sampling import Page
 
 STAY = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), axis=-1).astype(np.float32)
 """Places of pixels that do not move."""
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return AppearanceEngine.load(WEIGHTS / "appearance")
 
 
 def waves(count):
@@ -69,7 +65,7 @@ def test_grain_draws_no_white_seams():
 def test_fillers_and_random_faces_wear_the_grain_of_whose_hair_they_wear(engine):
     model, people = engine.weights.model, engine.weights.population
     random = engine.sample(4, 6)
-    drawn = engine.neighbours(random[0], 1, 6, 2)
+    drawn = engine.neighbours(random[0], Page(1, 6, 2))
     for latents in (random, drawn):
         worn = latents[:, model.dimension :]
         assert worn.shape == (6, len(people.faces))

@@ -7,11 +7,6 @@ from backend_container.models.appearance.detail import all_frequencies
 from backend_container.models.appearance.planes import COUNT, LUMA, mirrored, to_image, to_planes
 
 
-def gradient():
-    rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE
-    return np.stack([rows, columns, (rows + columns) / 2], axis=-1).astype(np.float32)
-
-
 def test_the_latent_of_a_render_is_the_latent(shipped):
     """The prior of the fit draws it to the mean a little, and the warp blurs."""
     model = shipped.model
@@ -41,10 +36,9 @@ def test_what_is_the_persons_own_is_rendered_and_read_again(shipped):
     assert errors[0] < 0.5 * errors[1]
 
 
-def test_planes_give_the_image_again_but_for_fine_colour():
-    image = gradient()
-    np.testing.assert_allclose(to_image(to_planes(image)), image, atol=0.01)
-    assert to_planes(image).shape == (COUNT,)
+def test_planes_give_the_image_again_but_for_fine_colour(gradient):
+    np.testing.assert_allclose(to_image(to_planes(gradient)), gradient, atol=0.01)
+    assert to_planes(gradient).shape == (COUNT,)
 
 
 def test_a_grey_image_has_no_colour_and_loses_nothing():

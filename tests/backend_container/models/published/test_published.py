@@ -9,7 +9,12 @@ import subprocess
 import numpy as np
 import pytest
 import torch
-from published_files import (
+
+from backend_container.models.engine import ModelError
+from backend_container.models.stylegan2.published.inert_pickle import Global, Object, PickleRefusedError, read_pickle
+from backend_container.models.stylegan2.published.pickled_arrays import array_of
+from backend_container.models.stylegan2.published.reading import read_published
+from tests.backend_container.models.published.published_files import (
     CHANNELS,
     LATENT,
     Persistent,
@@ -21,20 +26,6 @@ from published_files import (
     rosinality_state,
     with_their_modules,
 )
-
-from backend_container.models.engine import ModelError
-from backend_container.models.stylegan2.published.inert_pickle import Global, Object, PickleRefusedError, read_pickle
-from backend_container.models.stylegan2.published.pickled_arrays import array_of
-from backend_container.models.stylegan2.published.reading import read_published
-
-
-@pytest.fixture(params=["nvidia", "rosinality", "rosinality, older format"])
-def published(request, tmp_path, monkeypatch):
-    """A file, and the tensors in it."""
-    tensors = random_tensors()
-    if request.param == "nvidia":
-        return nvidia_pickle(tmp_path / "network.pkl", tensors, monkeypatch), tensors
-    return rosinality_file(tmp_path / "550000.pt", tensors, older="older" in request.param), tensors
 
 
 def test_images_are_those_of_the_published_equations(published):

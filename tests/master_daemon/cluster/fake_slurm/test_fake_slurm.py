@@ -197,6 +197,14 @@ def test_srun_does_not_wait_if_told_so(slurm: FakeSlurm) -> None:
     assert slurm.controller.jobs == []
 
 
+def test_a_python_of_a_folder_with_a_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my checkout").mkdir()
+    (tmp_path / "my checkout" / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "my checkout" / "python"))
+    with FakeSlurm(tmp_path, [Node("cpu1", "cpu")]) as slurm:
+        assert subprocess.run([slurm.path / "squeue", "-h"], timeout=30).returncode == 0
+
+
 def test_times_are_printed_as_asked_for(slurm: FakeSlurm) -> None:
     running(slurm)
     seconds = call(slurm, "env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "--format=%S", TZ="UTC").stdout

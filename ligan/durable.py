@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
-_BLOCK = 1 << 20
+PRIVATE = 0o600
+"""Mode of a file that is its owner's alone."""
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, in place of what is there; after a crash it is the old file or the new one, rename(2)."""
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
+def write(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Put `data` at `path`, in place of what is there; after a crash it is the old file or the new one, rename(2).
+
+    `mode` is that of the new file, less the umask.
+    """
+    aside = path.with_name(f"{path.name}.part")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -27,12 +31,3 @@ def synchronise(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
