@@ -92,9 +92,7 @@ def _largest(folder: Path, names: Sequence[str]) -> str:
 def chosen(folder: Path) -> list[str]:
     """Names of the files below the folder that are sent, in order."""
     ignored = _patterns(folder)
-    found = _of_git(folder)
-    names = _all(folder) if found is None else found
-    return sorted({name for name in names if _top(name) not in _NEVER and not _is_ignored(name, ignored)})
+    return sorted({name for name in _names(folder) if _top(name) not in _NEVER and not _is_ignored(name, ignored)})
 
 
 def _add(tar: tarfile.TarFile, folder: Path, name: str, packed: Packed) -> None:
@@ -132,9 +130,20 @@ def _unfit(folder: Path, path: Path, mode: int) -> str:
         target = Path(os.path.normpath(path.parent / path.readlink()))
         inside = not path.readlink().is_absolute() and target.is_relative_to(folder)
         return "" if inside else "a link that leads out of the folder"
-    if stat.S_ISDIR(mode):  # which git names as a whole
-        return "a git repository of its own, such as a submodule; its files stay here"
+    if stat.S_ISDIR(mode):
+        return "a git submodule that is not there; this gets it: git submodule update --init"
     return "" if stat.S_ISREG(mode) else "no regular file"
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """With those of repositories within, such as submodules, of which git names but the folder."""
+    found = _of_git(folder)
+    for name in _all(folder) if found is None else found:
+        inner = folder / name
+        if (inner / ".git").exists() and not inner.is_symlink():
+            yield from (f"{name.rstrip('/')}/{one}" for one in _names(inner))
+        else:
+            yield name
 
 
 def _of_git(folder: Path) -> list[str] | None:

@@ -78,11 +78,27 @@ def test_liganignore(folder: Path, patterns: str, left: list[str]) -> None:
     assert chosen(folder) == [".liganignore", *left]
 
 
-def test_a_repository_within_is_told(folder: Path) -> None:
-    git(folder, "init")
-    git(folder / "venv" / "lib", "init")
+def test_repositories_within_are_sent_as_they_ignore(folder: Path) -> None:
+    """git itself names but their folders: one that it does not know, and a submodule."""
+    for where in (folder, folder / "venv", folder / "venv" / "lib"):
+        git(where, "init")
+    (folder / "venv" / "lib" / ".gitignore").write_text("*.pyc\n")
+    (folder / "venv" / "lib" / "c.pyc").touch()
+    names = {name for name in chosen(folder) if name.startswith("venv/")}
+    assert {"venv/lib/.gitignore", "venv/lib/x.py"} <= names
+    assert not [name for name in names if name.endswith(".pyc") or ".git/" in name]
     with packing(folder, MOST) as packed:
-        assert packed.left_out == ["venv/lib/: a git repository of its own, such as a submodule; its files stay here"]
+        assert packed.left_out == []
+
+
+def test_a_submodule_that_is_not_there_is_told(folder: Path) -> None:
+    git(folder, "init")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    (folder / "module").mkdir()
+    with packing(folder, MOST) as packed:
+        assert packed.left_out == [
+            "module: a git submodule that is not there; this gets it: git submodule update --init"
+        ]
 
 
 def test_exceptions_as_git_has_them_are_refused(folder: Path) -> None:
