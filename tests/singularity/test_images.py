@@ -19,9 +19,10 @@ from ligan import __version__
 from ligan.settings import Settings
 from ligan.wire.task import TaskAccepted
 from master_daemon.cluster.container import python_argv
-from tests.backend_container.builders import order, wait_until
+from tests.backend_container.builders import order
 from tests.backend_container.stub_daemon import StubDaemon
 from tests.images_fixture import ROOT, USER, Images, ordinary
+from tests.ligan.stub import wait_until
 
 pytestmark = pytest.mark.timeout(600)  # the first of them builds the images
 

@@ -24,10 +24,10 @@ from master_daemon.supervisor.early import Early
 from master_daemon.supervisor.parcel import Sent
 from tests.ligan.stub import wait_until
 from tests.master_daemon.state.rows import NOOP, NOW, add_task
-from tests.master_daemon.supervisor.test_delivery import Backend, backend, database, delivery, server, state_of, unsent
+from tests.master_daemon.supervisor.test_delivery import Backend, backend, delivery, server, state_of, unsent
 from tests.master_daemon.supervisor.test_early import finish, job, known, last_event, learn_light, outcomes
 
-__all__ = ["backend", "database", "delivery", "job", "server"]
+__all__ = ["backend", "delivery", "job", "server"]
 _PAGE = "s-page"
 
 

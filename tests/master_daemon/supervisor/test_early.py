@@ -34,7 +34,6 @@ from tests.master_daemon.supervisor.test_delivery import (
     Backend,
     backend,
     backend_at,
-    database,
     delivery,
     server,
     state_of,
@@ -42,7 +41,7 @@ from tests.master_daemon.supervisor.test_delivery import (
 )
 
 ROOT = Path(__file__).parents[3]
-__all__ = ["backend", "database", "delivery", "server"]
+__all__ = ["backend", "delivery", "server"]
 
 
 @pytest.fixture
