@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend_container.models.appearance.align import align, alignment
-from backend_container.models.engine import Photo
-from backend_container.models.landmarks import Points
+from backend_container.models.engine import Engine, FaceBox, Photo
+from backend_container.models.landmarks import FaceMesh, Points
 
 HALO = 0.3
 """Weight of what surrounds the face (hair, ears, neck), next to the face's 1; the background beyond has none."""
@@ -35,6 +35,13 @@ class Target:
         """Mean squared error of images (n, 3, R, R) over the mask, shape (n,); levels are -1 to 1."""
         squares = (images - self.pixels).square().mean(1, keepdim=True) * self.mask
         return squares.sum((1, 2, 3)) / self.mask.sum()
+
+
+def target_of(engine: Engine, mesh: FaceMesh, photo: Photo, face: FaceBox, device: torch.device) -> Target:
+    """The face of a photo as the engine frames it. Raises ModelError as the engine's `encode`."""
+    latent = engine.encode(photo, face)
+    mask = torch.from_numpy(aligned_mask(photo, mesh.points(photo, face), engine.resolution))
+    return Target(planes(engine.frame(photo, face), device), mask[None, None].to(device), latent)
 
 
 def planes(photo: Photo, device: torch.device) -> Tensor:

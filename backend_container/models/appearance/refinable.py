@@ -23,7 +23,7 @@ from backend_container.models.engine import Engine, FaceBox, Photo
 from backend_container.models.landmarks import FaceMesh
 from backend_container.refine.moving import add
 from backend_container.refine.refinable import Delta
-from backend_container.refine.target import Target, aligned_mask, planes
+from backend_container.refine.target import Target, target_of
 
 FLAT = 1e-3
 """Twice the area, in pixels, below which a triangle counts as flat: its map's gradient would be wild."""
@@ -175,9 +175,7 @@ class AppearanceRefinable:
         return {"finisher": tuple(f"finisher.{name}" for name, _ in self._weights.finisher.named_parameters())}
 
     def target(self, photo: Photo, face: FaceBox) -> Target:
-        latent = self._engine.encode(photo, face)
-        mask = torch.from_numpy(aligned_mask(photo, self._mesh.points(photo, face), SIZE))
-        return Target(planes(self._engine.frame(photo, face), self._device), mask[None, None].to(self._device), latent)
+        return target_of(self._engine, self._mesh, photo, face, self._device)
 
     def generator(self) -> AppearanceGenerator:
         generator = AppearanceGenerator(self._weights.model, deepcopy(self._weights.finisher), self._weights.grain)

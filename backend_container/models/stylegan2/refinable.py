@@ -5,7 +5,6 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from backend_container.models.engine import Engine, FaceBox, Photo
@@ -15,7 +14,7 @@ from backend_container.models.stylegan2.engine import StyleGAN2Engine
 from backend_container.models.stylegan2.synthesis import Synthesis
 from backend_container.refine.moving import add
 from backend_container.refine.refinable import Delta
-from backend_container.refine.target import Target, aligned_mask, planes
+from backend_container.refine.target import Target, target_of
 
 
 class Renderer(nn.Module):
@@ -56,9 +55,7 @@ class StyleGAN2Refinable:
         return {f"{4 << number}px": tuple(_movable(number, block)) for number, block in blocks}
 
     def target(self, photo: Photo, face: FaceBox) -> Target:
-        latent = self._engine.encode(photo, face)
-        mask = torch.from_numpy(aligned_mask(photo, self._mesh.points(photo, face), self._engine.resolution))
-        return Target(planes(self._engine.frame(photo, face), self._device), mask[None, None].to(self._device), latent)
+        return target_of(self._engine, self._mesh, photo, face, self._device)
 
     def generator(self) -> Renderer:
         return Renderer(deepcopy(self._weights.generator.synthesis)).eval().requires_grad_(True)
